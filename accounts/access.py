@@ -1,0 +1,87 @@
+"""Who may see and do what: the table of roles in ``docs/design``, as code.
+
+| role                 | view             | transfer | whole tree |
+|----------------------|------------------|----------|------------|
+| member               | own subaccounts  | no       | no         |
+| subaccount admin     | own subaccounts  | no       | no         |
+| finance              | whole tree       | no       | yes        |
+| master admin         | whole tree       | yes      | yes        |
+| operator             | everything       | no       | yes        |
+
+What one may not see answers 404; what one may see but not do answers 403 with a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import MASTER_ROLES, Account, AccountQuerySet, Membership, Role, User
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One person's reach within one company."""
+
+    user: User
+    company: Account
+    # Account id -> role, for the memberships in this company.
+    roles: dict[int, Role]
+
+    @property
+    def accounts(self) -> AccountQuerySet:
+        """The accounts of this company that the person may see."""
+        in_company: AccountQuerySet = Account.objects.filter(master=self.company)
+        return in_company.visible_to(self.user)
+
+    @property
+    def sees_tree(self) -> bool:
+        """Whether the person sees the master account and all its subaccounts."""
+        return self.user.is_staff or self.roles.get(self.company.pk) in MASTER_ROLES
+
+    @property
+    def can_transfer(self) -> bool:
+        """Whether the person may move credit between the company's accounts."""
+        return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
+
+    def require_tree(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person sees the whole tree."""
+        if not self.sees_tree:
+            raise PermissionDenied(
+                _("This page shows the whole company: it is for its finance staff and admins.")
+            )
+
+    def require_transfer(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may move credit."""
+        if not self.can_transfer:
+            raise PermissionDenied(
+                _("Only an admin of the master account can move credit between its accounts.")
+            )
+
+    @property
+    def role_label(self) -> str | Promise:
+        """The person's highest role here, for display."""
+        if self.user.is_staff:
+            return gettext_lazy("Operator")
+        order = [Role.MASTER_ADMIN, Role.FINANCE, Role.SUBACCOUNT_ADMIN, Role.MEMBER]
+        return min(self.roles.values(), key=order.index).label
+
+
+def access_or_404(user: User | AnonymousUser, company: str) -> Access:
+    """The person's access to the company with this code; Http404 when they have none there."""
+    master = Account.objects.companies_of(user).filter(code=company).first()
+    if master is None or isinstance(user, AnonymousUser):
+        raise Http404
+    roles = {
+        account: Role(role)
+        for account, role in Membership.objects.filter(user=user, master=master).values_list(
+            "account", "role"
+        )
+    }
+    return Access(user=user, company=master, roles=roles)

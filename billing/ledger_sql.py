@@ -1,0 +1,224 @@
+"""The statements of ``billing.ledger``: lock, read, write. Nothing else may call them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import psycopg
+from django.db import IntegrityError, connection
+
+from accounts.models import BalanceMode, State
+
+# From here on COPY is faster than one statement that carries all the rows.
+BULK = 40
+
+LOCK = """
+SELECT b.account_id, b.credit, b.credit_limit, b.on_hold, b.last_seq, b.last_posted_at
+FROM billing_balance b
+WHERE b.master_id = %(master)s AND b.account_id IN (
+    SELECT CASE WHEN a.balance_mode = 'shared' OR a.state = 'closed' THEN a.master_id ELSE a.id END
+    FROM accounts_account a
+    WHERE a.master_id = %(master)s AND a.id = ANY(%(accounts)s))
+-- Lowest account first, so that opposite transfers cannot deadlock.
+ORDER BY b.account_id
+FOR NO KEY UPDATE OF b
+"""
+
+# LATERAL: one index probe per reference, whatever the planner thinks of their number.
+READ = """
+SELECT clock_timestamp(), a.id, a.name, a.balance_mode, a.state, a.currency,
+       NULL::bigint, NULL::bigint, NULL::bigint, NULL::timestamptz, NULL::timestamptz,
+       NULL::smallint, NULL::text, NULL::text, NULL::text, NULL::numeric, NULL::numeric
+FROM accounts_account a
+WHERE a.master_id = %(master)s AND (a.id = ANY(%(accounts)s) OR a.id = %(master)s)
+UNION ALL
+SELECT NULL, e.account_id, NULL, NULL, NULL, NULL,
+       e.holder_id, e.seq, e.by_id, e.posted_at, e.occurred_at,
+       e.leg, e.kind, e.reference, e.description, e.amount, e.balance_after
+FROM unnest(%(references)s::text[]) AS asked (reference)
+CROSS JOIN LATERAL (
+    SELECT * FROM billing_entry e
+    WHERE e.master_id = %(master)s AND e.origin = %(origin)s AND e.reference = asked.reference
+    ORDER BY e.leg) e
+"""
+
+COLUMNS = (
+    "master_id, holder_id, seq, account_id, by_id, posted_at, occurred_at, leg, kind, origin,"
+    " reference, description, amount, balance_after"
+)
+
+COPY = f"COPY billing_entry ({COLUMNS}) FROM STDIN"
+
+UPDATE = """
+UPDATE billing_balance b SET credit = n.credit, last_seq = n.seq, last_posted_at = n.posted_at
+FROM unnest(%(holders)s::bigint[], %(credits)s::numeric[], %(seqs)s::bigint[],
+            %(moments)s::timestamptz[]) AS n (holder, credit, seq, posted_at)
+WHERE b.master_id = %(master)s AND b.account_id = n.holder
+"""
+
+WRITE = f"""
+WITH entries AS (
+    INSERT INTO billing_entry ({COLUMNS})
+    SELECT * FROM unnest(
+        %(c0)s::bigint[], %(c1)s::bigint[], %(c2)s::bigint[], %(c3)s::bigint[], %(c4)s::bigint[],
+        %(c5)s::timestamptz[], %(c6)s::timestamptz[], %(c7)s::smallint[], %(c8)s::text[],
+        %(c9)s::text[], %(c10)s::text[], %(c11)s::text[], %(c12)s::numeric[], %(c13)s::numeric[]))
+{UPDATE}
+"""  # noqa: S608 - column names of our own
+
+
+class ReferenceTaken(Exception):
+    """Another posting wrote the same reference after this one had looked for it."""
+
+
+class AccountRow(NamedTuple):
+    """What the posting must know of an account."""
+
+    id: int
+    name: str
+    state: str
+    currency: str
+    holder: int
+
+
+class EntryRow(NamedTuple):
+    """A row of ``billing_entry``, in the order of COLUMNS and with the model's names."""
+
+    master_id: int
+    holder_id: int
+    seq: int
+    account_id: int
+    by_id: int | None
+    posted_at: datetime
+    occurred_at: datetime | None
+    leg: int
+    kind: str
+    origin: str
+    reference: str
+    description: str
+    amount: Decimal
+    balance_after: Decimal
+
+
+class Purse:
+    """A locked balance row as it moves; ``floor`` is how far credit may fall."""
+
+    __slots__ = ("credit", "floor", "holder", "posted_at", "seq")
+
+    def __init__(
+        self, holder: int, credit: Decimal, floor: Decimal, seq: int, posted_at: datetime | None
+    ) -> None:
+        self.holder = holder
+        self.credit = credit
+        self.floor = floor
+        self.seq = seq
+        self.posted_at = posted_at
+
+
+class Books(NamedTuple):
+    """What was read under the lock."""
+
+    clock: datetime
+    accounts: dict[int, AccountRow]
+    booked: dict[str, list[EntryRow]]
+
+
+def lock(master: int, accounts: Collection[int]) -> dict[int, Purse]:
+    """Lock the balance rows of the accounts' holders; by holder.
+
+    The holders are those of the moment before the lock: whoever calls reads them again.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, {"master": master, "accounts": list(accounts)})
+        return {
+            holder: Purse(holder, credit, on_hold - limit, seq, posted_at)
+            for holder, credit, limit, on_hold, seq, posted_at in cursor.fetchall()
+        }
+
+
+def read(
+    master: int, accounts: Collection[int], origin: str, references: Collection[str]
+) -> Books:
+    """The clock, the accounts, and the entries that already carry one of the references."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            READ,
+            {
+                "master": master,
+                "accounts": list(accounts),
+                "origin": origin,
+                "references": list(references),
+            },
+        )
+        found = cursor.fetchall()
+    clock: datetime | None = None
+    known: dict[int, AccountRow] = {}
+    booked: dict[str, list[EntryRow]] = {}
+    for now, account, name, mode, state, currency, *entry in found:
+        if now is not None:
+            clock = now
+            borrowed = mode == BalanceMode.SHARED or state == State.CLOSED
+            known[account] = AccountRow(
+                account, name, state, currency, master if borrowed else account
+            )
+            continue
+        holder, seq, by, posted_at, occurred_at, leg, kind, reference, description, *figures = (
+            entry
+        )
+        amount, balance_after = figures
+        row = EntryRow(
+            master,
+            holder,
+            seq,
+            account,
+            by,
+            posted_at,
+            occurred_at,
+            leg,
+            kind,
+            origin,
+            reference,
+            description,
+            amount,
+            balance_after,
+        )
+        booked.setdefault(reference, []).append(row)
+    if clock is None:
+        raise LookupError(f"there is no master account {master}")
+    return Books(clock, known, booked)
+
+
+def write(master: int, rows: Sequence[EntryRow], purses: Iterable[Purse]) -> None:
+    """Write the entries and the balances they lead to. Raises ReferenceTaken."""
+    if not rows:
+        return
+    moved = list(purses)
+    balances = {
+        "master": master,
+        "holders": [purse.holder for purse in moved],
+        "credits": [purse.credit for purse in moved],
+        "seqs": [purse.seq for purse in moved],
+        "moments": [purse.posted_at for purse in moved],
+    }
+    with connection.cursor() as cursor:
+        try:
+            if len(rows) < BULK:
+                columns = {
+                    f"c{at}": list(column) for at, column in enumerate(zip(*rows, strict=True))
+                }
+                cursor.execute(WRITE, balances | columns)
+                return
+            with cursor.copy(COPY) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        # COPY raises psycopg's own error, execute Django's.
+        except psycopg.errors.UniqueViolation as error:
+            raise ReferenceTaken from error
+        except IntegrityError as error:
+            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                raise ReferenceTaken from error
+            raise
+        cursor.execute(UPDATE, balances)

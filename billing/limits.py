@@ -1,0 +1,53 @@
+"""Credit limits: the one verb that changes them, and keeps their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Account, User
+from billing.models import CreditLimitChange
+from billing.refusals import SharedBalance
+from billing.tree import lock_balances
+
+
+def change(
+    *,
+    account: Account,
+    limit: Decimal,
+    reason: str,
+    by: User | None = None,
+    moment: datetime | None = None,
+) -> CreditLimitChange | None:
+    """Set how far the account's credit may fall below zero, in the company's currency.
+
+    A limit below what is used already is allowed: usage stops, money coming in is accepted. Returns
+    the row of the history, or None when the limit was that already: a second call changes nothing.
+    Raises ValueError for a negative limit or an empty reason, SharedBalance for an account that
+    draws on its master account. ``moment`` is for demo, import of history and tests only.
+    """
+    if limit < 0:
+        raise ValueError("a credit limit is zero or more")
+    if not reason.strip():
+        raise ValueError("a credit limit changes for a reason")
+    with transaction.atomic(durable=True):
+        balance = lock_balances(account)[account.pk]
+        if balance.mode == "shared":
+            raise SharedBalance(account=account.pk, name=account.name)
+        if balance.credit_limit == limit:
+            return None
+        row = CreditLimitChange.objects.create(
+            master_id=account.master_id,
+            account=account,
+            old=balance.credit_limit,
+            new=limit,
+            reason=reason,
+            by=by,
+            changed_at=moment or timezone.now(),
+        )
+        balance.credit_limit = limit
+        balance.save(update_fields=["credit_limit"])
+    return row

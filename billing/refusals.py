@@ -1,0 +1,109 @@
+"""Why money was not moved, in the words of whoever asked, with the figures."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from console import money
+
+
+class Refused(Exception):
+    """A posting that was not made. Nothing was written.
+
+    ``account`` is the id of the account it turns on and ``message`` a sentence that can be shown
+    beside the field.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, account: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.account = account
+
+
+class InsufficientBalance(Refused):
+    """More than the available balance was asked for."""
+
+    code = "insufficient_balance"
+
+    def __init__(
+        self, *, account: int, name: str, available: Decimal, asked: Decimal, currency: str
+    ) -> None:
+        self.available = available
+        self.short_by = asked - available
+        decimals = money.currency_decimals(currency)
+        super().__init__(
+            _("%(name)s has %(currency)s %(available)s available: %(short)s too little.")
+            % {
+                "name": name,
+                "currency": currency,
+                "available": money.format_amount(available, decimals),
+                "short": money.format_amount(self.short_by, decimals),
+            },
+            account=account,
+        )
+
+
+class AccountSuspended(Refused):
+    """The account, or its whole company, is suspended."""
+
+    code = "suspended"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _("%(name)s is suspended: nothing can be spent or moved out until it is restored.")
+            % {"name": name},
+            account=account,
+        )
+
+
+class AccountClosed(Refused):
+    """The account is closed for good."""
+
+    code = "closed"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(_("%(name)s is closed.") % {"name": name}, account=account)
+
+
+class SharedBalance(Refused):
+    """A shared subaccount has no balance of its own to move credit from or to."""
+
+    code = "shared"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _("%(name)s draws on the master account's balance and has none of its own.")
+            % {"name": name},
+            account=account,
+        )
+
+
+class BalanceTooLarge(Refused):
+    """The balance would have more digits than the ledger keeps."""
+
+    code = "too_large"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _("The balance of %(name)s would become larger than the books can hold.")
+            % {"name": name},
+            account=account,
+        )
+
+
+class ReferenceConflict(Refused):
+    """The reference was used before, for something else."""
+
+    code = "conflict"
+
+    def __init__(self, *, account: int, reference: str) -> None:
+        self.reference = reference
+        super().__init__(
+            _("The reference %(reference)s was used before with other content.")
+            % {"reference": reference},
+            account=account,
+        )

@@ -1,0 +1,5 @@
+"""Pages of billing."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

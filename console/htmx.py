@@ -1,0 +1,35 @@
+"""One place that decides between a whole page and the fragment that HTMX asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+
+def vary_on_htmx(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: tell caches that a page and its fragment are two answers of one address."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    return middleware
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether HTMX asked for a part of the page. A history restore wants the whole page."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.history_restore_request
+
+
+def render_page_or_fragment(
+    request: HttpRequest, page: str, fragment: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """Render ``fragment`` for HTMX, else ``page``, which includes the same fragment."""
+    template = fragment if wants_fragment(request) else page
+    return render(request, template, context, status=status)

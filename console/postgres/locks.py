@@ -1,0 +1,53 @@
+"""Kernel locks on files: however a process ends, kill -9 included, the kernel gives back what it held."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from console.postgres.cluster import EmbeddedPostgresError, whose
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[int]:
+    """Hold the lock alone, waiting for it, and yield its descriptor.
+
+    A process that inherits the descriptor goes on holding the lock after this ends.
+    """
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def shared(path: Path) -> int:
+    """Hold the lock together with others; returns the descriptor that holds it until it is closed."""
+    descriptor = _open(path)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def is_free(path: Path, *, alone: bool) -> bool:
+    """Tell whether the lock could be had this moment: alone (nobody holds it), or shared (nobody has it alone)."""
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            f"Cannot open {path}: {error.strerror}. {whose(path.parent)}"
+        ) from error

@@ -1,0 +1,16 @@
+"""Which page is where. A company's pages live under its code, so that a link can be sent on."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from console.home import home
+from console.overview import overview
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("auth/", include("allauth.urls")),
+    path("accounts/<slug:company>/", overview, name="overview"),
+    path("accounts/<slug:company>/", include("billing.urls")),
+    path("accounts/<slug:company>/", include("reports.urls")),
+    path("favicon.ico", RedirectView.as_view(url="/static/img/favicon.svg")),
+]

@@ -1,0 +1,132 @@
+"""The cast of the tests: two companies and everyone who might knock.
+
+Nile Retail Group (EGP, Cairo) with Marketing and Retail (allocated) and OTP (shared); Gulf Trading
+(KWD, three decimals). Made through the domain's own verbs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from allauth.account.models import EmailAddress
+
+from accounts.models import Account, BalanceMode, Membership, Role, User
+from billing import limits, tree
+from billing.ledger import Leg, Outcome, Posting, post, transact
+from billing.models import Balance, Kind, Origin
+
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+
+def make_user(email: str, **fields: Any) -> User:
+    """A person with a verified address and the common PASSWORD."""
+    user = User.objects.create_user(email, PASSWORD, **fields)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def make_member(account: Account, role: Role, email: str) -> User:
+    """A person with one role."""
+    user = make_user(email)
+    Membership.objects.create(user=user, account=account, role=role)
+    return user
+
+
+def make_master(code: str = "nile", **fields: str) -> Account:
+    """A master account, Egyptian unless told otherwise."""
+    defaults = {
+        "name": code.title(),
+        "country": "EG",
+        "currency": "EGP",
+        "time_zone": "Africa/Cairo",
+    }
+    return tree.open_master(code=code, **(defaults | fields))
+
+
+def make_subaccount(
+    master: Account, code: str, *, mode: BalanceMode = BalanceMode.ALLOCATED, name: str = ""
+) -> Account:
+    """A subaccount of the company."""
+    return tree.open_subaccount(master=master, code=code, name=name or code.title(), mode=mode)
+
+
+def give(account: Account, amount: Decimal | str, reference: str = "") -> Outcome:
+    """A payment to the account (to its holder)."""
+    posting = Posting(
+        Kind.PAYMENT,
+        reference or f"pay-{next(_numbers)}",
+        (Leg(account.pk, Decimal(amount)),),
+        "Top up",
+    )
+    [outcome] = transact(
+        lambda: post(master=account.master_id, postings=[posting], origin=Origin.PAYMENT)
+    )
+    return outcome
+
+
+def set_limit(account: Account, limit: Decimal | str) -> None:
+    """A credit limit for the account."""
+    limits.change(account=account, limit=Decimal(limit), reason="agreed")
+
+
+def balance_of(account: Account) -> Balance:
+    """The account's own balance row, fresh."""
+    return Balance.objects.get(master=account.master_id, account=account)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everyone, and the accounts they belong to."""
+
+    nile: Account
+    marketing: Account
+    retail: Account
+    otp: Account
+    gulf: Account
+    gulf_sales: Account
+    admin: User
+    finance: User
+    marketing_admin: User
+    member: User  # of Marketing
+    otp_member: User  # of OTP only, which is shared
+    gulf_admin: User
+    operator: User
+    stranger: User  # signed in, member of nothing
+
+
+def make_cast() -> Cast:
+    """Nile has EGP 10,000, Marketing 500, Retail 20.50; Gulf has KWD 300."""
+    nile = make_master("nile", name="Nile Retail Group")
+    marketing = make_subaccount(nile, "marketing")
+    retail = make_subaccount(nile, "retail", name="Retail branches")
+    otp = make_subaccount(nile, "otp", name="OTP and security", mode=BalanceMode.SHARED)
+    gulf = make_master(
+        "gulf", name="Gulf Trading", country="KW", currency="KWD", time_zone="Asia/Kuwait"
+    )
+    gulf_sales = make_subaccount(gulf, "sales")
+    give(nile, "10000")
+    give(marketing, "500")
+    give(retail, "20.50")
+    give(gulf, "300")
+    return Cast(
+        nile=nile,
+        marketing=marketing,
+        retail=retail,
+        otp=otp,
+        gulf=gulf,
+        gulf_sales=gulf_sales,
+        admin=make_member(nile, Role.MASTER_ADMIN, "admin@nile.example"),
+        finance=make_member(nile, Role.FINANCE, "finance@nile.example"),
+        marketing_admin=make_member(
+            marketing, Role.SUBACCOUNT_ADMIN, "marketing-admin@nile.example"
+        ),
+        member=make_member(marketing, Role.MEMBER, "member@nile.example"),
+        otp_member=make_member(otp, Role.MEMBER, "otp@nile.example"),
+        gulf_admin=make_member(gulf, Role.MASTER_ADMIN, "admin@gulf.example"),
+        operator=make_user("operator@platform.example", is_staff=True),
+        stranger=make_user("stranger@elsewhere.example"),
+    )

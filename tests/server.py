@@ -1,0 +1,10 @@
+"""Loaded by pytest before anything else (``-p tests.server``): the settings need a database."""
+
+import os
+
+from console import local
+
+# Where DATABASE_URL is set the tests run there; otherwise on an embedded server of their own.
+local.prepare("test")
+# Playwright's sync API runs an event loop in the test's thread.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

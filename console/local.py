@@ -1,4 +1,4 @@
-"""What a developer's machine needs before the settings are read; in production this does nothing."""
+"""What a developer's machine needs before the settings are read; nothing in production."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 
 def _secret_key() -> str:
-    """Return this checkout's own key, made once: sessions survive a restart, and git knows none."""
+    """Return this checkout's own key, made once: sessions survive a restart."""
     path = postgres.CHECKOUT / "var" / "secret_key"
     draft = path.with_name(f"secret_key.{os.getpid()}")
     try:

@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Where root keeps clusters and programs: its own checkout may stand in a home that no other user can enter.
+# Root's clusters and programs: its checkout may stand in a home that no other user can enter.
 MACHINE_ROOT = Path("/var/lib/credit-console")
 SYSTEM_USER = "credit-console"
 LONGEST_LOG = 5_000_000  # bytes; beyond, the next start begins a new one
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """The embedded server could not be made, started or stopped. The message says why, and what to do."""
+    """The embedded server could not be made, started or stopped; the message says why."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """One named cluster. `owner` is the system user its server runs as; none: it runs as ourselves."""
+    """One named cluster. Its server runs as `owner`; none: as ourselves."""
 
     name: str
     home: Path
@@ -102,10 +102,11 @@ class Cluster:
 
 
 def locate(name: str = "main", root: Path | None = None) -> Cluster:
-    """Say where cluster `name` lives and as whom it runs. As root this makes the system user if it is missing.
+    """Say where cluster `name` lives and as whom it runs; as root, make that user if missing.
 
-    A normal user's clusters live in the checkout's var/postgres/, root's in /var/lib/credit-console/,
-    all of them elsewhere with `root` or EMBEDDED_POSTGRES_ROOT. Raises EmbeddedPostgresError.
+    A normal user's clusters live in the checkout's var/postgres/, those of root in
+    /var/lib/credit-console/, and all of them in `root` or EMBEDDED_POSTGRES_ROOT if that is given.
+    Raises EmbeddedPostgresError.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
         raise EmbeddedPostgresError(
@@ -138,7 +139,7 @@ def make_directory(path: Path, mode: int) -> None:
 
 
 def whose(path: Path) -> str:
-    """Say whose directory it is and who we are: the usual reason why something in it is refused."""
+    """Say whose directory it is and who we are: the usual reason for a refusal."""
     with suppress(OSError, KeyError):
         owner, we = (pwd.getpwuid(uid).pw_name for uid in (path.stat().st_uid, os.geteuid()))
         return f"{path} belongs to {owner}; this is {we}."
@@ -146,7 +147,7 @@ def whose(path: Path) -> str:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """Return the user that stands in for root, as whom PostgreSQL does not run; makes it if it is missing."""
+    """Return the user that stands in for root, as whom PostgreSQL does not run."""
     said = "neither useradd nor adduser is here"
     # The second is busybox's.
     useradd = "useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin"
@@ -155,7 +156,9 @@ def _system_user() -> pwd.struct_passwd:
         path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if path:
             command = [path, *options, SYSTEM_USER]
-            made = subprocess.run(command, capture_output=True, text=True, check=False)
+            made = subprocess.run(  # noqa: S603
+                command, capture_output=True, text=True, check=False
+            )
             said = made.stderr.strip() or said
         with suppress(KeyError):
             return pwd.getpwnam(SYSTEM_USER)

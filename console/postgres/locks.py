@@ -1,4 +1,4 @@
-"""Kernel locks on files: however a process ends, kill -9 included, the kernel gives back what it held."""
+"""Kernel locks on files: however a process ends, kill -9 included, the kernel frees them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def exclusive(path: Path) -> Iterator[int]:
 
 
 def shared(path: Path) -> int:
-    """Hold the lock together with others; returns the descriptor that holds it until it is closed."""
+    """Hold the lock together with others, until the returned descriptor is closed."""
     descriptor = _open(path)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
 
 
 def is_free(path: Path, *, alone: bool) -> bool:
-    """Tell whether the lock could be had this moment: alone (nobody holds it), or shared (nobody has it alone)."""
+    """Tell whether the lock could be had now: alone, or else shared."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Making, starting and stopping one cluster's server. Whoever calls this holds the cluster's gate."""
+"""Making, starting and stopping one cluster's server. Who calls this holds the cluster's gate."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
-# What these two may lose when the machine itself (not the server) goes down. Any other cluster is durable.
+# What these two may lose when the machine (not the server) goes down. Any other is durable.
 CLUSTER_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "main": {"synchronous_commit": "off"},
     "test": {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
@@ -46,7 +46,7 @@ CLUSTER_SETTINGS: Mapping[str, Mapping[str, str]] = {
 
 
 def url(cluster: Cluster) -> str:
-    """Return the DATABASE_URL of the running server: the socket's directory, quoted, in the place of the host."""
+    """Return the DATABASE_URL of the running server: the socket's directory stands as the host."""
     directory = cluster.socket_note.read_text()
     return f"postgres://{ROLE}@{quote(directory, safe='')}:{PORT}/{DATABASE}"
 
@@ -57,11 +57,11 @@ def is_running(cluster: Cluster) -> bool:
 
 
 def launch(cluster: Cluster, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the server of a cluster that does not run, made first if it is new. Raises EmbeddedPostgresError."""
-    if cluster.owner:
-        programs = binaries.copied_for_the_system_user()
-    else:
-        programs = binaries.packaged()
+    """Start the server of a cluster that does not run; makes the cluster first if it is new.
+
+    Raises EmbeddedPostgresError.
+    """
+    programs = binaries.copied_for_the_system_user() if cluster.owner else binaries.packaged()
     if not (cluster.data / "PG_VERSION").exists():
         _make(cluster, programs)
     directory = cluster.socket_directory()
@@ -69,7 +69,7 @@ def launch(cluster: Cluster, settings: Mapping[str, str]) -> subprocess.Popen[by
         raise EmbeddedPostgresError(
             f"Somebody else runs a PostgreSQL server on {cluster.data}: stop that one first."
         )
-    # No process of ours lives, so what a killed server left is stale, and its pid may be a stranger's by now.
+    # No server of ours lives: these were left by a killed one, and its pid may be a stranger's.
     for leftover in (cluster.data / "postmaster.pid", *directory.glob(".s.PGSQL.*")):
         leftover.unlink(missing_ok=True)
 
@@ -94,15 +94,15 @@ def wait_for_launch(cluster: Cluster, child: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_ready(cluster: Cluster, child: subprocess.Popen[bytes] | None = None) -> bool:
-    """Wait out a server that is starting or ending. True: it takes connections. False: none runs."""
+    """Wait out a server that is starting or ending. True: it takes connections."""
     deadline = time.monotonic() + PATIENCE
     while is_running(cluster):
         if child:
             child.poll()  # Should it be dead, this buries it.
         note = _pid_file(cluster)
-        if len(note) >= 8 and note[7].strip() == "ready":
-            if _is_postmaster(cluster, _noted_pid(cluster)):
-                return True
+        said_ready = len(note) >= 8 and note[7].strip() == "ready"
+        if said_ready and _is_postmaster(cluster, _noted_pid(cluster)):
+            return True
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(
                 f"PostgreSQL on {cluster.data} was not ready after {PATIENCE:.0f} seconds."
@@ -115,7 +115,7 @@ def wait_until_ready(cluster: Cluster, child: subprocess.Popen[bytes] | None = N
 
 
 def stop(cluster: Cluster, child: subprocess.Popen[bytes] | None = None) -> None:
-    """Stop the server, and wait until the last of its processes is gone. Without a server it only tidies up."""
+    """Stop the server, and wait until the last of its processes is gone. None runs: tidy up."""
     started = time.monotonic()
     told = set()
     while is_running(cluster):
@@ -180,7 +180,7 @@ def _spawn(
     owner = cluster.owner
     kept = ("PATH", "LD_LIBRARY_PATH")
     try:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             command,
             stdin=stdin or subprocess.DEVNULL,
             stdout=log,
@@ -213,7 +213,7 @@ def _noted_pid(cluster: Cluster) -> int | None:
 
 
 def _is_postmaster(cluster: Cluster, pid: int | None) -> bool:
-    """Tell whether `pid` is this very cluster's postmaster, and not a stranger with an old number."""
+    """Tell whether `pid` is this very cluster's postmaster, not a stranger with an old number."""
     if pid is None:
         return False
     data = os.fsencode(cluster.data)
@@ -224,12 +224,12 @@ def _is_postmaster(cluster: Cluster, pid: int | None) -> bool:
             return False
         return words[0].endswith(b"/postgres") and data in words
     command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-    listed = subprocess.run(command, capture_output=True, check=False).stdout
+    listed = subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603
     return b"/postgres -D " + data + b" " in listed
 
 
 def _has_room_in_shared_memory() -> bool:
-    """Tell whether /dev/shm will do for parallel queries. Containers often have 64 MB there: files do instead."""
+    """Tell whether /dev/shm will do for parallel queries; containers often have 64 MB there."""
     try:
         facts = os.statvfs("/dev/shm")  # noqa: S108
     except OSError:

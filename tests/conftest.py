@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.core.cache import cache
 from django.db import connections
 from django.test import TransactionTestCase
 
 from tests.factories import Cast, make_cast
+
+connections["default"].settings_dict["TEST"]["NAME"] = os.environ["TEST_DATABASE"]
 
 _flush = TransactionTestCase._fixture_teardown
 

@@ -8,3 +8,5 @@ from console import local
 local.prepare("test")
 # Playwright's sync API runs an event loop in the test's thread.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+# Two runs at once must not share a database. Workers of pytest-xdist inherit their run's name.
+os.environ.setdefault("TEST_DATABASE", f"test_console_{os.getpid()}")

@@ -1,0 +1,41 @@
+"""``manage.py verify_ledger``: proves the books from the entries alone."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import Account
+from billing.verification import verify
+
+
+class Command(BaseCommand):
+    """Prints what was counted; exits 1 and names the first wrong row of each failed check."""
+
+    help = "Recompute balances, sequences, references, transfers and limits from the entries."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--master", metavar="CODE", help="only this master account's books")
+
+    def handle(self, *args: Any, master: str | None, **options: Any) -> None:
+        """Run the checks."""
+        account = None
+        if master is not None:
+            account = Account.objects.masters().filter(code=master).first()
+            if account is None:
+                raise CommandError(f"There is no master account with the code {master}.")
+        report = verify(master=account.pk if account else None)
+        counted = ", ".join(f"{name}: {number:,}" for name, number in report.counts.items())
+        self.stdout.write(f"Looked at {counted}.")
+        if report.is_clean:
+            self.stdout.write(self.style.SUCCESS(f"All {report.checks} checks hold."))
+            return
+        for finding in report.findings:
+            self.stderr.write(
+                self.style.ERROR(f"WRONG: {finding.check} ({finding.rows:,} rows). First:")
+            )
+            self.stderr.write(f"  {finding.first}")
+        sys.exit(1)

@@ -1,4 +1,4 @@
-"""Who may see and do what: the table of roles in ``docs/design``, as code.
+"""Who may see and do what: the table of roles, as code.
 
 | role                 | view             | transfer | whole tree |
 |----------------------|------------------|----------|------------|

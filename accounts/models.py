@@ -24,7 +24,8 @@ from console import money
 
 __all__ = ["Account", "BalanceMode", "Membership", "Role", "State", "User"]
 
-CODE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
+# Python and PostgreSQL read it alike: "$" would let a line break pass in Python.
+CODE_PATTERN = r"\A[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z"
 
 
 class BalanceMode(models.TextChoices):
@@ -137,7 +138,10 @@ class Account(models.Model):
                 fields=["master", "code"], name="account_code_unique_in_company"
             ),
             models.UniqueConstraint(
-                fields=["code"], condition=Q(master=F("id")), name="account_code_unique_of_masters"
+                fields=["code"],
+                condition=Q(master=F("id")),
+                name="account_code_unique_of_masters",
+                violation_error_message=_("Another master account has this code."),
             ),
             models.UniqueConstraint(
                 "master",
@@ -169,8 +173,8 @@ class Account(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     master=F("id"),
-                    country__regex=r"^[A-Z]{2}$",
-                    currency__regex=r"^[A-Z]{3}$",
+                    country__regex=r"\A[A-Z]{2}\Z",
+                    currency__regex=r"\A[A-Z]{3}\Z",
                     time_zone__regex=r".",
                 )
                 | (~Q(master=F("id")) & Q(country="", currency="", time_zone="")),

@@ -2,7 +2,7 @@
 
 Only ``billing.ledger`` writes entries and balances. Entry and Balance begin every key and index
 with ``master`` and have no foreign key constraint but Balance -> Account, so that they can be
-spread over machines by master account (see ``docs/design``, rule 9). Tables, triggers and the
+spread over machines by master account (``docs/ledger.md``). Tables, triggers and the
 composite foreign keys that Django cannot express are SQL in ``migrations/``.
 """
 

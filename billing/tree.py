@@ -28,7 +28,11 @@ def open_master(*, code: str, name: str, country: str, currency: str, time_zone:
             time_zone=time_zone,
         )
         account.master = account
-        account.full_clean(exclude=["master"])
+        # As full_clean(), but its master, which is itself, cannot be looked up before it is there.
+        account.clean_fields(exclude=["master"])
+        account.clean()
+        account.validate_unique(exclude=["master"])
+        account.validate_constraints()
         account.save(force_insert=True)
         Balance.objects.create(master=account, account=account)
     return account

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
             name='Account',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(help_text='Names the account in files and in the API. It never changes.', max_length=40, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$', 'A code has lower-case letters, digits and hyphens, at most 40 of them.')], verbose_name='code')),
+                ('code', models.CharField(help_text='Names the account in files and in the API. It never changes.', max_length=40, validators=[django.core.validators.RegexValidator('\\A[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\\Z', 'A code has lower-case letters, digits and hyphens, at most 40 of them.')], verbose_name='code')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('country', models.CharField(blank=True, max_length=2, verbose_name='country')),
                 ('currency', models.CharField(blank=True, max_length=3, verbose_name='currency')),
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('master', models.F('id'))), fields=('code',), name='account_code_unique_of_masters'),
+            constraint=models.UniqueConstraint(condition=models.Q(('master', models.F('id'))), fields=('code',), name='account_code_unique_of_masters', violation_error_message='Another master account has this code.'),
         ),
         migrations.AddConstraint(
             model_name='account',
@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$')), name='account_code_is_well_formed'),
+            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '\\A[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\\Z')), name='account_code_is_well_formed'),
         ),
         migrations.AddConstraint(
             model_name='account',
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('country__regex', '^[A-Z]{2}$'), ('currency__regex', '^[A-Z]{3}$'), ('master', models.F('id')), ('time_zone__regex', '.')), models.Q(models.Q(('master', models.F('id')), _negated=True), ('country', ''), ('currency', ''), ('time_zone', '')), _connector='OR'), name='account_only_master_has_country_currency_zone'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('country__regex', '\\A[A-Z]{2}\\Z'), ('currency__regex', '\\A[A-Z]{3}\\Z'), ('master', models.F('id')), ('time_zone__regex', '.')), models.Q(models.Q(('master', models.F('id')), _negated=True), ('country', ''), ('currency', ''), ('time_zone', '')), _connector='OR'), name='account_only_master_has_country_currency_zone'),
         ),
         migrations.AddConstraint(
             model_name='membership',

@@ -1,4 +1,4 @@
-"""``post()`` against a model in plain Python: Hypothesis looks for the sequence where they differ."""
+"""``post()`` against a model in plain Python: Hypothesis looks for where they differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Book:
 
 @dataclass
 class Model:
-    """The rules of ``docs/design`` once more, as simply as they can be said."""
+    """The rules of money once more, as simply as they can be said."""
 
     books: dict[str, Book] = field(default_factory=lambda: {name: Book() for name in NAMES})
     done: dict[str, tuple] = field(default_factory=dict)

@@ -1,0 +1,106 @@
+"""``Account.objects.visible_to`` and ``accounts.access``: the table of roles."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from accounts.access import access_or_404
+from accounts.models import Account, Membership, Role
+from billing.models import Entry
+from tests.factories import make_subaccount
+
+pytestmark = pytest.mark.django_db
+
+VISIBLE = {
+    "admin": {"nile", "marketing", "retail", "otp"},
+    "finance": {"nile", "marketing", "retail", "otp"},
+    "marketing_admin": {"marketing"},
+    "member": {"marketing"},
+    "otp_member": {"otp"},
+    "gulf_admin": {"gulf", "sales"},
+    "operator": {"nile", "marketing", "retail", "otp", "gulf", "sales"},
+    "stranger": set(),
+}
+
+
+@pytest.mark.parametrize("who", VISIBLE)
+def test_each_role_sees_its_accounts_and_no_other(cast, who):
+    seen = Account.objects.visible_to(getattr(cast, who))
+    assert {account.code for account in seen} == VISIBLE[who]
+
+
+@pytest.mark.parametrize("who", VISIBLE)
+def test_entries_are_seen_with_their_accounts(cast, who):
+    seen = Entry.objects.visible_to(getattr(cast, who))
+    assert {entry.account.code for entry in seen} <= VISIBLE[who]
+
+
+def test_nobody_and_inactive_people_see_nothing(cast):
+    cast.admin.is_active = False
+    cast.operator.is_active = False
+    for user in (AnonymousUser(), cast.admin, cast.operator):
+        assert not Account.objects.visible_to(user).exists()
+
+
+def test_a_closed_account_stays_visible(cast):
+    Account.objects.filter(pk=cast.marketing.pk).update(state="closed")
+    assert cast.marketing in Account.objects.visible_to(cast.member)
+
+
+def test_a_removed_membership_takes_the_sight_with_it(cast):
+    Membership.objects.filter(user=cast.member).delete()
+    assert not Account.objects.visible_to(cast.member).exists()
+
+
+@pytest.mark.parametrize(
+    ("who", "sees_tree", "can_transfer", "label"),
+    [
+        ("admin", True, True, "Master admin"),
+        ("finance", True, False, "Finance"),
+        ("marketing_admin", False, False, "Subaccount admin"),
+        ("member", False, False, "Member"),
+        ("operator", True, False, "Operator"),
+    ],
+)
+def test_what_each_role_may_do(cast, who, sees_tree, can_transfer, label):
+    access = access_or_404(getattr(cast, who), "nile")
+    assert (access.sees_tree, access.can_transfer) == (sees_tree, can_transfer)
+    assert str(access.role_label) == label
+    assert {a.code for a in access.accounts} == VISIBLE[who] - {"gulf", "sales"}
+    for required, allowed in (
+        (access.require_tree, sees_tree),
+        (access.require_transfer, can_transfer),
+    ):
+        if allowed:
+            required()
+        else:
+            with pytest.raises(PermissionDenied, match=r"\w+ \w+"):
+                required()
+
+
+@pytest.mark.parametrize("who", ["gulf_admin", "stranger"])
+def test_a_foreign_company_is_not_there(cast, who):
+    with pytest.raises(Http404):
+        access_or_404(getattr(cast, who), "nile")
+
+
+def test_a_subaccounts_code_is_not_a_company(cast):
+    with pytest.raises(Http404):
+        access_or_404(cast.admin, "marketing")
+
+
+def test_a_person_of_two_companies_has_a_reach_in_each(cast):
+    Membership.objects.create(user=cast.member, account=cast.gulf, role=Role.FINANCE)
+    assert access_or_404(cast.member, "gulf").sees_tree
+    assert not access_or_404(cast.member, "nile").sees_tree
+
+
+def test_the_number_of_queries_does_not_grow_with_the_tree(cast, django_assert_num_queries):
+    for n in range(20):
+        make_subaccount(cast.nile, f"sub-{n}")
+    with django_assert_num_queries(3):
+        access = access_or_404(cast.admin, "nile")
+        assert len(access.accounts) == 24

@@ -1,0 +1,227 @@
+"""What the database refuses about money, whoever asks: triggers, checks and keys."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from billing import limits, transfers
+from billing.models import Balance, CreditLimitChange, Entry, Transfer
+from tests.factories import set_limit
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(sql, *parameters, match):
+    with (
+        pytest.raises(IntegrityError, match=match),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql, parameters)
+
+
+APPEND_ONLY = ["billing_entry", "billing_creditlimitchange"]
+
+
+@pytest.mark.parametrize("role", ["origin", "replica", "local"])
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_books_are_append_only_also_for_replication_roles(cast, table, role):
+    set_limit(cast.nile, "5")
+    # What Django deferred would hide the trigger's own refusal of TRUNCATE.
+    connection.check_constraints()
+    column = "description" if table == "billing_entry" else "reason"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL session_replication_role = {role}")
+    refused(f"UPDATE {table} SET {column} = 'x'", match=f"UPDATE on {table} is refused")
+    # A statement that would touch no row is refused as well: nobody has business here.
+    refused(f"UPDATE {table} SET {column} = 'x' WHERE false", match="is refused")
+    refused(f"DELETE FROM {table}", match=f"DELETE on {table} is refused")
+    refused(f"TRUNCATE {table}", match=f"TRUNCATE on {table} is refused")
+
+
+def test_the_row_of_a_balance_stays(cast):
+    refused("DELETE FROM billing_balance", match="DELETE on billing_balance is refused")
+    refused("TRUNCATE billing_balance", match="TRUNCATE on billing_balance is refused")
+
+
+def test_triggers_are_enabled_always(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'A'")
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"credit_limit": -1}, "balance_limit_not_negative"),
+        ({"on_hold": -1}, "balance_hold_not_negative"),
+        ({"last_seq": 0}, "balance_last_entry_is_whole"),
+        ({"last_posted_at": None}, "balance_last_entry_is_whole"),
+    ],
+)
+def test_a_balance_that_cannot_be_is_refused(cast, fields, constraint):
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        Balance.objects.filter(account=cast.nile).update(**fields)
+
+
+@pytest.mark.parametrize("column", ["credit", "credit_limit", "on_hold"])
+def test_the_balance_of_a_shared_account_is_zero(cast, column):
+    refused(
+        f"UPDATE billing_balance SET {column} = 1, last_seq = 1, last_posted_at = now()"
+        " WHERE account_id = %s",
+        cast.otp.pk,
+        match="balance_of_shared_is_zero",
+    )
+
+
+def test_an_account_with_credit_cannot_become_shared(cast):
+    """The balance's copy of the mode follows the account's; then the CHECK speaks."""
+    refused(
+        "UPDATE accounts_account SET balance_mode = 'shared' WHERE id = %s",
+        cast.marketing.pk,
+        match="balance_of_shared_is_zero",
+    )
+
+
+def test_the_balances_mode_and_master_are_the_accounts(cast):
+    refused(
+        "UPDATE billing_balance SET mode = 'shared' WHERE account_id = %s",
+        cast.gulf_sales.pk,
+        match="balance_of_account",
+    )
+    refused(
+        "UPDATE billing_balance SET master_id = %s WHERE account_id = %s",
+        cast.gulf.pk,
+        cast.otp.pk,
+        match="balance_of_account",
+    )
+
+
+def entry(cast, **fields):
+    defaults = {
+        "master": cast.nile,
+        "holder": cast.nile,
+        "seq": 99,
+        "account": cast.nile,
+        "posted_at": timezone.now(),
+        "leg": 0,
+        "kind": "adjustment",
+        "origin": "system",
+        "reference": "r-1",
+        "amount": Decimal(1),
+        "balance_after": Decimal(1),
+    }
+    return Entry.objects.create(**(defaults | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"seq": 0}, "entry_seq_from_one"),
+        ({"leg": -1}, "entry_leg_from_zero"),
+        ({"amount": 0}, "entry_amount_not_zero"),
+        ({"reference": ""}, "entry_has_a_reference"),
+        ({"kind": "gift"}, "entry_kind_is_known"),
+        ({"kind": "usage"}, "entry_sign_fits_kind"),
+        ({"kind": "refund"}, "entry_sign_fits_kind"),
+        ({"kind": "payment", "amount": -1}, "entry_sign_fits_kind"),
+        ({"seq": 1}, "billing_entry_pkey"),
+    ],
+)
+def test_an_entry_that_cannot_be_is_refused(cast, fields, constraint):
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        entry(cast, **fields)
+
+
+def test_a_reference_and_leg_are_written_once(cast):
+    entry(cast)
+    with pytest.raises(IntegrityError, match="entry_reference_unique"), transaction.atomic():
+        entry(cast, seq=100)
+    entry(cast, seq=101, leg=1)
+
+
+def test_no_foreign_key_leaves_the_three_but_from_balance_to_account(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint"
+            " WHERE contype = 'f'"
+            " AND conrelid IN ('billing_entry'::regclass, 'billing_balance'::regclass)"
+        )
+        assert cursor.fetchall() == [("billing_balance", "accounts_account")]
+
+
+def test_every_key_and_index_of_entries_and_balances_begins_with_the_master(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_attribute"
+            " ON attrelid = indrelid AND attnum = indkey[0]"
+            " WHERE indrelid IN ('billing_entry'::regclass, 'billing_balance'::regclass)"
+            " AND attname <> 'master_id'"
+        )
+        assert cursor.fetchall() == []
+
+
+def test_every_table_of_billing_carries_the_master(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'billing%'"
+            " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid"
+            " AND attname = 'master_id' AND attnotnull)"
+        )
+        assert cursor.fetchall() == []
+
+
+def test_a_transfer_stays_within_one_company(cast):
+    made = transfers.make(
+        source=cast.nile, destination=cast.retail, amount=Decimal(1), key=uuid4(), by=None
+    )
+    for column in ("source_id", "destination_id"):
+        refused(
+            f"UPDATE billing_transfer SET {column} = %s WHERE id = %s",
+            cast.gulf.pk,
+            made.pk,
+            match="in_company",
+        )
+    refused(
+        "UPDATE billing_transfer SET destination_id = source_id",
+        match="transfer_between_two_accounts",
+    )
+    refused("UPDATE billing_transfer SET amount = 0", match="transfer_amount_positive")
+
+
+def test_a_transfers_key_is_unique_within_the_company(cast):
+    key = uuid4()
+    for company, other in ((cast.nile, cast.retail), (cast.gulf, cast.gulf_sales)):
+        transfers.make(source=company, destination=other, amount=Decimal(1), key=key, by=None)
+    assert Transfer.objects.filter(key=key).count() == 2
+
+
+def test_a_limit_changes_with_its_history_and_never_to_the_same(cast):
+    first = limits.change(
+        account=cast.retail, limit=Decimal(50), reason="contract 17", by=cast.operator
+    )
+    assert (first.old, first.new, first.by, first.reason) == (
+        0,
+        50,
+        cast.operator,
+        "contract 17",
+    )
+    assert limits.change(account=cast.retail, limit=Decimal(50), reason="again") is None
+    second = limits.change(account=cast.retail, limit=Decimal("10.5"), reason="late payer")
+    assert (second.old, second.new) == (50, Decimal("10.5"))
+    assert CreditLimitChange.objects.count() == 2
+
+
+def test_a_limit_is_refused_when_negative_without_reason_or_for_a_shared_account(cast):
+    with pytest.raises(ValueError, match="zero or more"):
+        limits.change(account=cast.retail, limit=Decimal(-1), reason="x")
+    with pytest.raises(ValueError, match="for a reason"):
+        limits.change(account=cast.retail, limit=Decimal(1), reason="  ")
+    with pytest.raises(transfers.SharedBalance):
+        limits.change(account=cast.otp, limit=Decimal(1), reason="x")
+    assert not CreditLimitChange.objects.exists()

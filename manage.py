@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from django.core.management import execute_from_command_line
@@ -26,12 +27,14 @@ def main() -> None:
     """Prepare the environment where nobody else has, then run the command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
-    asks = {"-h", "--help", "--version"} & set(sys.argv) or command in WITHOUT_DATABASE
+    needs_none = {"-h", "--help", "--version"} & set(sys.argv) or command in WITHOUT_DATABASE
     try:
-        local.prepare(database=not asks or "--database" in sys.argv)
+        local.prepare(database=not needs_none or "--database" in sys.argv)
+        execute_from_command_line(sys.argv)
     except postgres.EmbeddedPostgresError as refusal:
         sys.exit(f"manage.py: {refusal}")
-    execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ class Entry(models.Model):
         _("balance after"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES
     )
 
-    objects: ClassVar[models.Manager[Entry]] = EntryQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Entry]] = EntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry")

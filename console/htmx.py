@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxDetails
 
 
 def vary_on_htmx(
@@ -23,7 +24,7 @@ def vary_on_htmx(
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether HTMX asked for a part of the page. A history restore wants the whole page."""
-    htmx = getattr(request, "htmx", None)
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # HtmxMiddleware sets it
     return bool(htmx) and not htmx.history_restore_request
 
 

@@ -1,0 +1,141 @@
+"""`manage.py demo`: the whole console with its demo data, on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.core.wsgi import get_wsgi_application
+from django.db import connections
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from billing import demo
+
+HOST = "127.0.0.1"
+FIRST_PORT = 8000
+PORTS_TO_TRY = 100
+NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class Command(BaseCommand):
+    """Prepare the database and the static files, say where to sign in as whom, and serve."""
+
+    help = "Serve the console with demo data on this machine until Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until SIGINT, SIGTERM or SIGHUP. Raises CommandError when it cannot."""
+        wanted = _wanted_port()
+        listener = _listen(wanted)
+        port = listener.getsockname()[1]
+        self.stdout.write("Preparing the demo...")
+        self.stdout.flush()
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        call_command("load_demo")
+        if not _static_files_are_collected():
+            call_command("collectstatic", interactive=False, verbosity=0)
+        # The workers are forks: a connection must not be shared among them.
+        connections.close_all()
+        if wanted not in {0, port}:
+            self.stdout.write(self.style.WARNING(f"Port {wanted} is busy: using {port} instead."))
+        self.stdout.write(self._welcome(port))
+        self.stdout.flush()
+        _Server(listener).run()
+
+    def _welcome(self, port: int) -> str:
+        logins = [("Sign in as", "e-mail", "password"), *demo.logins()]
+        role, email, _ = (max(map(len, column)) for column in zip(*logins, strict=True))
+        head, *people = (f"  {a:{role}}   {b:{email}}   {c}" for a, b, c in logins)
+        address = self.style.SUCCESS(f"http://localhost:{port}")
+        return "\n".join(["", f"  {address}", "", head, *people, "", "  Ctrl-C ends it.", ""])
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn in this process, on a socket that is bound already."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._descriptor = listener.detach()
+        super().__init__()
+
+    def load_config(self) -> None:
+        chosen = {
+            "bind": f"fd://{self._descriptor}",
+            "worker_class": "gthread",
+            "workers": 2,
+            "threads": 4,
+            "preload_app": True,
+            "graceful_timeout": 3,
+            "control_socket_disable": True,
+            "loglevel": "error",
+            "post_worker_init": _end_with_the_terminal,
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return get_wsgi_application()
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+
+def _end_with_the_terminal(worker: Any) -> None:
+    # A closed terminal must not kill a worker outright: the last one has to stop PostgreSQL.
+    signal.signal(signal.SIGHUP, worker.handle_exit)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master process; a closed terminal ends it, where gunicorn would reload."""
+
+    handle_hup = Arbiter.handle_term
+
+
+def _wanted_port() -> int:
+    said = os.environ.get("PORT") or str(FIRST_PORT)
+    if not (said.isascii() and said.isdigit() and int(said) < 2**16):
+        raise CommandError(f"PORT is {said!r}: it must be a number from 0 (any port) to 65535.")
+    return int(said)
+
+
+def _listen(wanted: int) -> socket.socket:
+    """Bind the wanted port, or else the next that is free; 0 takes any."""
+    for port in range(wanted, min(wanted + PORTS_TO_TRY, 2**16)):
+        # Browsers may try IPv6 for `localhost` first, and would find whoever listens there.
+        if port and not _is_free(socket.AF_INET6, "::1", port):
+            continue
+        try:
+            return socket.create_server((HOST, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise CommandError(f"Cannot listen on port {port}: {error.strerror}.") from error
+    raise CommandError(f"No free port from {wanted} on: name another one, PORT=9000 for example.")
+
+
+def _is_free(family: socket.AddressFamily, host: str, port: int) -> bool:
+    try:
+        with socket.create_server((host, port), family=family):
+            return True
+    except OSError as error:
+        return error.errno in NO_SUCH_ADDRESS  # A machine without IPv6 has nobody there.
+
+
+def _static_files_are_collected() -> bool:
+    """Tell whether the collected files are newer than all their sources."""
+    manifest = settings.STATIC_ROOT / "staticfiles.json"
+    if not manifest.exists():
+        return False
+    collected = manifest.stat().st_mtime
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            changed = os.stat(storage.path(path)).st_mtime
+            if changed > collected or not (settings.STATIC_ROOT / path).exists():
+                return False
+    return True

@@ -51,11 +51,14 @@ class Command(BaseCommand):
         _Server(listener).run()
 
     def _welcome(self, port: int) -> str:
-        logins = [("Sign in as", "e-mail", "password"), *demo.logins()]
+        everyone = demo.logins()
+        logins = [("Sign in as", "e-mail", "password"), *everyone[:3]]
         role, email, _ = (max(map(len, column)) for column in zip(*logins, strict=True))
-        head, *people = (f"  {a:{role}}   {b:{email}}   {c}" for a, b, c in logins)
+        people = [f"  {a:{role}}   {b:{email}}   {c}" for a, b, c in logins]
         address = self.style.SUCCESS(f"http://localhost:{port}")
-        return "\n".join(["", f"  {address}", "", head, *people, "", "  Ctrl-C ends it.", ""])
+        others = [f"    {b}  ({a})" for a, b, _ in everyone[3:]]
+        more = ["  Others, with the same password:", *others]
+        return "\n".join(["", f"  {address}", "", *people, "", *more, "", "  Ctrl-C ends it.", ""])
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

@@ -1,5 +1,9 @@
 """Pages of reports."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from reports.views import transaction_list
+
+urlpatterns = [
+    path("transactions/", transaction_list, name="transaction-list"),
+]

@@ -1,0 +1,192 @@
+"""The filter of the transactions: a bad one shows its errors and no rows."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django_filters import DateFilter, FilterSet, MultipleChoiceFilter
+
+from accounts.models import Account
+from billing.models import Entry, Kind
+
+# Beyond these a date is a slip of the keyboard, and the arithmetic of time zones would break.
+FIRST_DAY = date(2000, 1, 1)
+LAST_DAY = date(2099, 12, 31)
+
+# The longest list of accounts that is kind as check boxes; a longer one is a list that scrolls.
+FEW_ACCOUNTS = 30
+
+
+def day_start(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
+    """The moment at which the day begins in the zone, in UTC.
+
+    Where clocks spring forward at midnight the day begins at one o'clock: that very moment.
+    """
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period that a link offers: both days inclusive, None for no bound."""
+
+    label: str | Promise
+    first: date | None
+    last: date | None
+    is_current: bool = False
+
+
+def periods_of(today: date) -> list[Period]:
+    """The periods that the page offers; ``today`` is the company's."""
+    month = today.replace(day=1)
+    next_month = (month + timedelta(days=31)).replace(day=1)
+    last_month = (month - timedelta(days=1)).replace(day=1)
+    day = timedelta(days=1)
+    return [
+        Period(_("This month"), month, next_month - day),
+        Period(_("Last month"), last_month, month - day),
+        Period(_("Last 30 days"), today - 29 * day, today),
+        Period(_("All"), None, None),
+    ]
+
+
+class TransactionForm(forms.Form):
+    """What is typed; reversed dates are refused here, the rest by the fields."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("date_from"), cleaned.get("date_to")
+        if first and last and last < first:
+            self.add_error("date_to", _("This day is before the first one: swap the two."))
+        return cleaned
+
+
+def _day(label: Promise) -> DateFilter:
+    return DateFilter(
+        label=label,
+        method="by_day",
+        widget=forms.DateInput(
+            format="%Y-%m-%d",
+            attrs={"type": "date", "min": FIRST_DAY, "max": LAST_DAY, "autocomplete": "off"},
+        ),
+        input_formats=["%Y-%m-%d"],
+        validators=[
+            MinValueValidator(FIRST_DAY, _("Choose a day from the year 2000 on.")),
+            MaxValueValidator(LAST_DAY, _("Choose a day before the year 2100.")),
+        ],
+        error_messages={"invalid": _("Write the day as year-month-day, for example 2026-11-22.")},
+    )
+
+
+class TransactionFilter(FilterSet):  # type: ignore[misc]
+    """By day in the company's time zone, account and kind; several of the latter two.
+
+    ``accounts`` are those the person may choose from. An invalid filter matches nothing.
+    """
+
+    date_from = _day(_("From"))
+    date_to = _day(_("To"))
+    account = MultipleChoiceFilter(
+        label=_("Accounts"),
+        method="by_account",
+        error_messages={
+            "invalid_choice": _("“%(value)s” is not one of the accounts that you can see here.")
+        },
+    )
+    kind = MultipleChoiceFilter(
+        label=_("Kinds"),
+        method="by_kind",
+        choices=Kind.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": _("“%(value)s” is not a kind of transaction.")},
+    )
+
+    class Meta:
+        model = Entry
+        fields: list[str] = []
+        form = TransactionForm
+
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        queryset: QuerySet[Entry],
+        *,
+        company: Account,
+        accounts: Sequence[Account],
+    ) -> None:
+        super().__init__(data, queryset)
+        self.zone = company.zone
+        few = len(accounts) <= FEW_ACCOUNTS
+        self.filters["account"].extra |= {
+            "choices": [(str(account.pk), account.name) for account in accounts],
+            "widget": forms.CheckboxSelectMultiple
+            if few
+            else forms.SelectMultiple(attrs={"aria-label": _("Accounts")}),
+        }
+
+    @property
+    def form(self) -> forms.Form:
+        """The form. What is no date is shown as text: a date input would hide what was typed."""
+        form: forms.Form = super().form
+        for name in ("date_from", "date_to"):
+            if form[name].errors:
+                form.fields[name].widget.input_type = "text"
+        return form
+
+    @property
+    def periods(self) -> list[Period]:
+        """The periods offered today, with the one that is chosen marked."""
+        days = self.form.cleaned_data if self.form.is_valid() else {}
+        chosen = (days.get("date_from"), days.get("date_to"))
+        return [
+            replace(period, is_current=bool(days) and chosen == (period.first, period.last))
+            for period in periods_of(timezone.localdate(timezone=self.zone))
+        ]
+
+    @property
+    def chosen_accounts(self) -> list[str]:
+        """The names of the accounts that are chosen."""
+        return self._chosen("account")
+
+    @property
+    def chosen_kinds(self) -> list[str | Promise]:
+        """The labels of the kinds that are chosen."""
+        return self._chosen("kind")
+
+    def _chosen(self, name: str) -> list[Any]:
+        """The labels of what is chosen; what is none of the choices stands for itself."""
+        field = cast(Any, self.form.fields[name])
+        labels = dict(field.choices)
+        return [labels.get(value, f"“{value}”") for value in self.form[name].value() or []]
+
+    def filter_queryset(self, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        """All conditions, or no rows at all where one of them makes no sense."""
+        if not self.form.is_valid():
+            return queryset.none()
+        filtered: QuerySet[Entry] = super().filter_queryset(queryset)
+        return filtered
+
+    def by_day(self, entries: QuerySet[Entry], name: str, day: date) -> QuerySet[Entry]:
+        """From the first moment of ``date_from`` to the last of ``date_to``."""
+        if name == "date_from":
+            return entries.filter(posted_at__gte=day_start(day, self.zone))
+        return entries.filter(posted_at__lt=day_start(day + timedelta(days=1), self.zone))
+
+    def by_account(
+        self, entries: QuerySet[Entry], name: str, accounts: list[str]
+    ) -> QuerySet[Entry]:
+        """Attributed to one of the accounts."""
+        return entries.filter(account__in=[int(account) for account in accounts])
+
+    def by_kind(self, entries: QuerySet[Entry], name: str, kinds: list[str]) -> QuerySet[Entry]:
+        """Of one of the kinds."""
+        return entries.filter(kind__in=kinds)

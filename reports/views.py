@@ -1,0 +1,42 @@
+"""Pages of reports."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.access import access_or_404
+from console.htmx import render_page_or_fragment, wants_fragment
+from reports import pages
+from reports.filters import TransactionFilter
+from reports.queries import visible_entries
+from reports.tables import TransactionTable
+
+
+@require_safe
+def transaction_list(request: HttpRequest, company: str) -> HttpResponse:
+    """Every movement that the person may see, newest first, as the address filters them."""
+    access = access_or_404(request.user, company)
+    accounts = sorted(access.accounts, key=lambda each: (not each.is_master, each.name.casefold()))
+    names = {account.pk: account.name for account in accounts}
+    entries = visible_entries(access, names.keys())
+    filters = TransactionFilter(request.GET, entries, company=access.company, accounts=accounts)
+    page, cursor_is_bad = pages.NO_PAGE, False
+    if filters.is_valid():
+        try:
+            page = pages.read_page(filters.qs, access.company, request.GET.get("cursor", ""))
+        except pages.BadCursorError:
+            cursor_is_bad = True
+    context = {
+        "access": access,
+        "company": access.company,
+        "filters": filters,
+        "form": filters.form,
+        "page": page,
+        "cursor_is_bad": cursor_is_bad,
+        "table": TransactionTable(page.entries, access=access, names=names),
+        "is_fragment": wants_fragment(request),
+    }
+    return render_page_or_fragment(
+        request, "reports/transaction_list.html", "reports/_transaction_table.html", context
+    )

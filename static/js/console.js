@@ -1,0 +1,44 @@
+// What HTML alone cannot do. Every page works without it.
+
+// A session that has ended answers a fragment's request with the sign-in page: go there whole.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const answered = event.detail.xhr.responseURL;
+  if (answered && new URL(answered).pathname.startsWith("/auth/")) {
+    event.detail.shouldSwap = false;
+    location.reload();
+  }
+});
+
+// Tell readers of the screen what a swap has changed: the new content says it in data-announce.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const news = event.detail.elt.closest("[data-announce]");
+  const announcer = document.getElementById("announcer");
+  if (news && announcer) announcer.textContent = news.dataset.announce;
+});
+
+// No answer, or a broken one: say so instead of doing nothing.
+for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.addEventListener(failure, () => {
+    const trouble = document.getElementById("trouble");
+    if (trouble) trouble.hidden = false;
+  });
+}
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  const trouble = document.getElementById("trouble");
+  if (trouble && event.detail.successful) trouble.hidden = true;
+});
+
+// Menus of <details> close with Escape and by a click elsewhere.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = event.target.closest?.("details.menu[open], .topbar details[open]");
+  if (open) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});

@@ -1,0 +1,281 @@
+"""The page of transactions: what it shows, to whom, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Role, User
+from billing import transfers
+from billing.charges import Charge, charge, charge_many
+from billing.ledger import Leg, Posting, post, transact
+from billing.models import Kind, Origin
+from reports.tables import Figures
+from tests.factories import Cast, give, make_master, make_member, make_user
+from tests.reports.transactions import (
+    address,
+    cells,
+    finance_with_history,
+    get,
+    references,
+    shown,
+    spend,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+HX = {"HX-Request": "true", "HX-Target": "transaction-table"}
+
+
+class TestAccess:
+    def test_anonymous_person_is_sent_to_sign_in(self, client: Client, cast: Cast) -> None:
+        response = client.get(address())
+        assert response.status_code == 302
+        assert response.url.startswith(reverse("account_login"))
+
+    def test_stranger_gets_404(self, cast: Cast) -> None:
+        assert get(cast.stranger).status_code == 404
+
+    def test_admin_of_another_company_gets_404(self, cast: Cast) -> None:
+        assert get(cast.gulf_admin).status_code == 404
+
+    def test_unknown_company_is_404(self, cast: Cast) -> None:
+        assert get(cast.operator, "nowhere").status_code == 404
+
+    def test_subaccounts_code_is_no_company(self, cast: Cast) -> None:
+        assert get(cast.admin, "marketing").status_code == 404
+
+    def test_post_is_not_allowed(self, client: Client, cast: Cast) -> None:
+        client.force_login(cast.finance)
+        assert client.post(address()).status_code == 405
+
+    @pytest.mark.parametrize("who", ["finance", "admin", "operator"])
+    def test_whole_tree_is_seen_by(self, cast: Cast, who: str) -> None:
+        charge(account=cast.otp, amount=Decimal(3), reference="otp-1")
+        seen = {entry.account_id for entry in shown(get(getattr(cast, who)))}
+        assert seen == {cast.nile.pk, cast.marketing.pk, cast.retail.pk, cast.otp.pk}
+
+    @pytest.mark.parametrize("who", ["member", "marketing_admin"])
+    def test_member_sees_only_their_own_accounts(self, cast: Cast, who: str) -> None:
+        charge(account=cast.otp, amount=Decimal(3), reference="otp-1")
+        response = get(getattr(cast, who))
+        assert {entry.account_id for entry in shown(response)} == {cast.marketing.pk}
+        assert cells(response, "balance_after") == ["500.00"]
+        assert "Retail branches" not in text_of(response)
+
+    def test_member_of_two_subaccounts_sees_both(self, cast: Cast) -> None:
+        person = make_member(cast.retail, Role.MEMBER, "both@nile.example")
+        person.memberships.create(account=cast.marketing, role=Role.MEMBER)
+        accounts = {entry.account_id for entry in shown(get(person))}
+        assert accounts == {cast.marketing.pk, cast.retail.pk}
+
+    def test_member_of_a_shared_subaccount_never_sees_the_pools_balance(self, cast: Cast) -> None:
+        charge(account=cast.otp, amount=Decimal("3.25"), reference="otp-1")
+        response = get(cast.otp_member)
+        assert references(response) == ["otp-1"]
+        assert cells(response, "balance_after") == [
+            "—  Not shown: this balance is not one of yours."
+        ]
+        assert "9,996.75" not in text_of(response)
+        assert "10,000" not in text_of(response)
+
+    def test_pools_balance_stays_hidden_in_entries_of_before_a_mode_switch(
+        self, cast: Cast
+    ) -> None:
+        charge(account=cast.otp, amount=Decimal("3.25"), reference="otp-1")
+        # What the switch of modes will do to the rows; the verb comes later.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE accounts_account SET balance_mode = 'allocated' WHERE id = %s",
+                [cast.otp.pk],
+            )
+        give(cast.otp, "40", "own")
+        response = get(cast.otp_member)
+        assert references(response) == ["own", "otp-1"]
+        assert cells(response, "balance_after") == [
+            "40.00",
+            "—  Not shown: this balance is not one of yours.",
+        ]
+        assert "9,996.75" not in text_of(response)
+
+    def test_finance_sees_whose_balance_a_shared_subaccount_draws_on(self, cast: Cast) -> None:
+        charge(account=cast.otp, amount=Decimal("3.25"), reference="otp-1")
+        response = get(cast.finance, account=cast.otp.pk)
+        assert cells(response, "account") == ["OTP and security balance of Nile Retail Group"]
+        assert cells(response, "balance_after") == ["9,996.75"]
+
+
+class TestColumns:
+    def test_amounts_have_their_sign_and_all_decimals(self, cast: Cast) -> None:
+        spend(cast.marketing, "0.0075", "tiny")
+        response = get(cast.member)
+        assert cells(response, "amount") == ["\N{MINUS SIGN}0.0075", "+500.00 00"]
+        assert cells(response, "balance_after") == ["499.9925", "500.00 00"]
+        assert '<span class="num-fill" aria-hidden="true">00</span>' in text_of(response)
+
+    def test_currency_with_three_decimals(self, cast: Cast) -> None:
+        assert cells(get(cast.gulf_admin, "gulf"), "amount") == ["+300.000"]
+
+    def test_points_stand_in_line_in_a_currency_without_decimals(self) -> None:
+        figures = Figures([Decimal(5), Decimal("-0.25")], 0)
+        assert figures.cell(Decimal("-0.25")) == '<span class="debt">\N{MINUS SIGN}0.25</span>'
+        assert figures.cell(Decimal(5)) == (
+            '5<span class="num-fill" aria-hidden="true">.00</span>'
+        )
+
+    def test_times_are_the_companys_and_the_zone_is_named(self) -> None:
+        finance = finance_with_history(datetime(2026, 1, 31, 22, 30, tzinfo=UTC))
+        response = get(finance, "delta")
+        assert cells(response, "posted_at") == ["1 Feb 2026, 00:30"]
+        assert "Africa/Cairo" in text_of(response)
+
+    def test_claimed_moment_is_shown_when_it_is_another(self, cast: Cast) -> None:
+        now = timezone.now()
+        spend(cast.marketing, "1", "late", at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+        spend(cast.marketing, "1", "same", at=now)
+        same, late, _payment = cells(get(cast.member), "posted_at")
+        assert "happened" not in same
+        assert late.endswith("happened 2 Jan 2026, 05:04")
+
+    def test_who_did_it_is_named(self, cast: Cast) -> None:
+        transfers.make(
+            source=cast.marketing,
+            destination=cast.retail,
+            amount=Decimal(5),
+            key=uuid4(),
+            by=cast.admin,
+            note="<b>Ramadan</b>",
+        )
+        response = get(cast.finance, kind="transfer")
+        assert cells(response, "by") == ["admin@nile.example"] * 2
+        assert "&lt;b&gt;Ramadan&lt;/b&gt;" in text_of(response)
+
+    def test_operators_address_is_not_for_customers(self, cast: Cast) -> None:
+        posting = Posting(Kind.ADJUSTMENT, "adj", (Leg(cast.nile.pk, Decimal(1)),))
+        transact(
+            lambda: post(
+                master=cast.nile.pk,
+                postings=[posting],
+                origin=Origin.CONSOLE,
+                by=cast.operator.pk,
+            )
+        )
+        assert cells(get(cast.finance, kind="adjustment"), "by") == ["Operator"]
+        assert cells(get(cast.operator, kind="adjustment"), "by") == ["operator@platform.example"]
+
+    def test_number_of_queries_does_not_grow_with_the_rows(self, cast: Cast) -> None:
+        def queries_of(person: User) -> int:
+            client = Client()
+            client.force_login(person)
+            with CaptureQueriesContext(connection) as caught:
+                client.get(address())
+            return len(caught)
+
+        def transfer(times: int) -> None:
+            for _time in range(times):
+                person = make_user(f"{uuid4()}@nile.example")
+                transfers.make(
+                    source=cast.nile,
+                    destination=cast.marketing,
+                    amount=Decimal(1),
+                    key=uuid4(),
+                    by=person,
+                )
+
+        transfer(2)
+        few = [queries_of(person) for person in (cast.finance, cast.member)]
+        transfer(60)
+        assert [queries_of(person) for person in (cast.finance, cast.member)] == few
+        assert max(few) <= 8
+
+
+class TestPages:
+    def spend_many(self, cast: Cast, count: int) -> None:
+        charge_many(
+            master=cast.nile.pk,
+            charges=[
+                Charge(cast.retail.pk, Decimal("0.01"), f"m-{number}") for number in range(count)
+            ],
+        )
+
+    def follow(self, person: User, response, label: str):
+        """Click on the pager's link."""
+        pattern = rf'<a[^>]*href="([^"]*)"[^>]*>(?:(?!</a>).)*?{label}'
+        [href] = re.findall(pattern, text_of(response), re.DOTALL)
+        client = Client()
+        client.force_login(person)
+        return client.get(address() + href.replace("&amp;", "&"))
+
+    def test_pager_goes_both_ways_and_keeps_the_filters(self, cast: Cast) -> None:
+        self.spend_many(cast, 120)
+        give(cast.retail, "1", "not-usage")
+        first = get(cast.finance, kind="usage", account=cast.retail.pk)
+        second = self.follow(cast.finance, first, "Older")
+        third = self.follow(cast.finance, second, "Older")
+        walked = references(first) + references(second) + references(third)
+        assert walked == [f"m-{number}" for number in reversed(range(120))]
+        back = self.follow(cast.finance, third, "Newer")
+        assert references(back) == references(second)
+        assert references(self.follow(cast.finance, back, "Newer")) == references(first)
+
+    def test_one_page_has_no_pager(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance))
+        assert "cursor=" not in content
+
+    def test_new_filter_begins_at_the_newest_page(self, cast: Cast) -> None:
+        self.spend_many(cast, 60)
+        response = self.follow(cast.finance, get(cast.finance), "Older")
+        form = re.search(r"<form.*?</form>", text_of(response), re.DOTALL)
+        assert form
+        assert "cursor" not in form.group()
+
+    def test_page_beyond_the_last_offers_the_newest(self, cast: Cast) -> None:
+        self.spend_many(cast, 60)
+        older = get(cast.finance).context["page"].older
+        response = get(cast.finance, cursor=older, kind="adjustment")
+        assert shown(response) == []
+        assert "Newest transactions" in text_of(response)
+
+
+class TestFragments:
+    def test_htmx_gets_the_table_and_the_form_out_of_band(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance, headers=HX))
+        assert "<html" not in content
+        assert content.lstrip().startswith('<section class="card flush" id="transaction-table"')
+        assert content.count('hx-swap-oob="true"') == 1
+
+    def test_htmx_gets_errors_beside_the_fields_too(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance, headers=HX, date_from="nonsense"))
+        assert 'id="id_date_from_error"' in content
+
+    def test_browser_gets_the_page_with_the_same_fragment(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance))
+        assert "<html" in content
+        assert 'id="transaction-table"' in content
+        assert "hx-swap-oob" not in content
+
+    def test_history_restore_gets_the_whole_page(self, cast: Cast) -> None:
+        headers = HX | {"HX-History-Restore-Request": "true"}
+        assert "<html" in text_of(get(cast.finance, headers=headers))
+
+
+class TestEmpty:
+    def test_company_without_entries_says_what_will_be_here(self) -> None:
+        make_member(make_master("new"), Role.FINANCE, "finance@new.example")
+        response = get(User.objects.get(email="finance@new.example"), "new")
+        assert "No transactions yet" in text_of(response)
+
+    def test_filter_without_entries_offers_to_clear_it(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance, kind="chargeback"))
+        assert "No transactions match" in content
+        assert f'href="{address()}"' in content

@@ -50,6 +50,11 @@ class Access:
         """Whether the person may move credit between the company's accounts."""
         return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
 
+    @property
+    def can_switch(self) -> bool:
+        """Whether the person has another company to go to; one query."""
+        return Account.objects.companies_of(self.user).exclude(pk=self.company.pk).exists()
+
     def require_tree(self) -> None:
         """Raise PermissionDenied, with a sentence, unless the person sees the whole tree."""
         if not self.sees_tree:

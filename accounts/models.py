@@ -1,6 +1,6 @@
 """Who there is: users, master accounts with their subaccounts, and memberships.
 
-What PostgreSQL itself refuses stands here as constraints and in ``migrations/0001_initial`` as SQL:
+What PostgreSQL itself refuses stands here as constraints and in ``migrations/`` as SQL:
 a second level of accounts, a changed code or currency, a deleted account, a membership whose role
 does not fit its account.
 """

@@ -1,11 +1,250 @@
-"""The overview: what the company can still spend. (First version; the page is being built.)"""
+"""The overview: what can still be spent, and where it went this month."""
 
-from django.http import HttpRequest, HttpResponse
+from __future__ import annotations
 
-from accounts.access import access_or_404
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.core.paginator import InvalidPage, Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from accounts.access import Access, access_or_404
+from accounts.models import Account
+from console import money, overview_figures
+from console.htmx import render_page_or_fragment, wants_fragment
+from console.overview_figures import Line, Tree
+
+PAGE_SIZE = 25
+# As many accounts in the same trouble have a notice each; more have one together.
+NAMED = 2
+ATTENTION = "attention"
+WITHOUT_USAGE = "without-usage"
+
+KEYS: dict[str, Callable[[Line], Any]] = {
+    "name": lambda line: line.account.name.casefold(),
+    "available": lambda line: line.balance.available,
+    "spent": lambda line: line.spent,
+}
+DEFAULT_SORT = "-spent"
 
 
+class Column(NamedTuple):
+    """A heading that sorts: how it stands now, and what a click asks for."""
+
+    name: str
+    label: str | Promise
+    direction: str
+    next: str
+
+
+class Notice(NamedTuple):
+    """Something to act on, in plain words."""
+
+    kind: str
+    title: str
+    text: str
+    href: str = ""
+    action: str = ""
+
+
+@require_safe
 def overview(request: HttpRequest, company: str) -> HttpResponse:
-    """The company at a glance."""
+    """The company at a glance: own balance, subaccounts, last movements.
+
+    Of the subaccounts, ``q`` keeps those with such a name or code, ``show=attention`` those that
+    need some; ``sort`` and ``page`` are what they say. ``movements=without-usage`` leaves usage
+    out of the last movements. An unknown value answers 404. HTMX gets the table of subaccounts
+    alone, or the movements.
+    """
     access = access_or_404(request.user, company)
-    return HttpResponse(access.company.name)
+    now = timezone.now()
+    only = request.GET.get("movements", "")
+    if only not in {"", WITHOUT_USAGE}:
+        raise Http404
+    tree = overview_figures.read(access, now)
+    context = {"access": access, "company": access.company, "tree": tree, "only": only}
+    if wants_fragment(request) and request.headers.get("HX-Target") == "last-movements":
+        context["movements"] = overview_figures.last_movements(access, tree, now, bool(only))
+        return render(request, "console/_last_movements.html", context)
+    context |= _subaccounts(request, tree)
+    if not wants_fragment(request):
+        context |= {
+            "today": overview_figures.today(access.company, now),
+            "zone_name": overview_figures.zone_name(access.company),
+            "alone": _alone(tree),
+            "notices": _notices(access, tree),
+            "movements": overview_figures.last_movements(access, tree, now, bool(only)),
+        }
+    return render_page_or_fragment(
+        request, "console/overview.html", "console/_subaccount_table.html", context
+    )
+
+
+def _alone(tree: Tree) -> Line | None:
+    """The one account of a person who sees no other: it gets the page's large figure."""
+    if tree.master is None and len(tree.subaccounts) == 1:
+        return tree.subaccounts[0]
+    return None
+
+
+def _subaccounts(request: HttpRequest, tree: Tree) -> dict[str, Any]:
+    """The page of the table that the address asks for."""
+    show, query = request.GET.get("show", ""), request.GET.get("q", "").strip()
+    sort = request.GET.get("sort", DEFAULT_SORT)
+    if show not in {"", ATTENTION} or sort.removeprefix("-") not in KEYS:
+        raise Http404
+    attention = [line for line in tree.subaccounts if line.needs_attention]
+    chosen = attention if show else tree.subaccounts
+    if query:
+        wanted = query.casefold()
+        chosen = [
+            line
+            for line in chosen
+            if wanted in line.account.name.casefold() or wanted in line.account.code
+        ]
+    paginator = Paginator(_sorted(chosen, sort), PAGE_SIZE)
+    try:
+        page = paginator.page(request.GET.get("page", 1))
+    except InvalidPage as error:
+        raise Http404 from error
+    return {
+        "page": page,
+        "query": query,
+        "show": show,
+        "sort": sort,
+        "columns": {name: _column(name, label, sort) for name, label in _labels()},
+        "attention_count": len(attention),
+    }
+
+
+def _sorted(lines: list[Line], sort: str) -> list[Line]:
+    """The lines in this order. By balance, those without one of their own stand last."""
+    key = sort.removeprefix("-")
+    last = [line for line in lines if key == "available" and line.account.is_shared]
+    first = [line for line in lines if line not in last] if last else lines
+    return [*sorted(first, key=KEYS[key], reverse=sort.startswith("-")), *last]
+
+
+def _labels() -> list[tuple[str, str | Promise]]:
+    return [
+        ("name", gettext_lazy("Subaccount")),
+        ("available", gettext_lazy("Available")),
+        ("spent", gettext_lazy("Spent")),
+    ]
+
+
+def _column(name: str, label: str | Promise, sort: str) -> Column:
+    direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
+    # Names from A, figures from the largest; a second click turns it round.
+    descending = direction == "ascending" if direction else name != "name"
+    return Column(name, label, direction, f"-{name}" if descending else name)
+
+
+def _notices(access: Access, tree: Tree) -> list[Notice]:
+    """What to act on, gravest first: the master account, then the subaccounts."""
+    company = access.company
+    notices = []
+    if tree.master and tree.master.needs_attention:
+        notices.append(_about_master(company, tree.master))
+    for state in ("suspended", "restricted", "low"):
+        lines = [line for line in tree.subaccounts if line.state == state and line.needs_attention]
+        if state == "suspended" and tree.master and tree.master.state == state:
+            continue  # With its company, which has been said.
+        if len(lines) > NAMED:
+            notices.append(_about_many(company, state, len(lines)))
+        else:
+            notices += [_about_one(access, line) for line in lines]
+    return notices
+
+
+def _about_master(company: Account, line: Line) -> Notice:
+    if line.state == "suspended":
+        return Notice(
+            "danger",
+            _("%(name)s is suspended.") % {"name": company.name},
+            _("No account of the company can send until it is restored. Its credit stays."),
+        )
+    if line.state == "restricted":
+        fresh = line.balance.last_seq == 0
+        title = _("There is nothing to spend yet.") if fresh else _("Your balance is used up.")
+        return Notice("danger", title, _used_up(company, line))
+    return Notice(
+        "warning",
+        _("Your balance is running low."),
+        _("You can spend %(amount)s more before messages stop.")
+        % {"amount": _money(line.balance.available, company)},
+    )
+
+
+def _about_one(access: Access, line: Line) -> Notice:
+    company, names = access.company, {"name": line.account.name}
+    offer = {}
+    if access.can_transfer and not line.account.is_shared:
+        new = reverse("transfer-new", args=[company.code])
+        offer = {"href": f"{new}?to={line.account.pk}", "action": _("Transfer credit")}
+    if line.state == "suspended":
+        return Notice(
+            "danger",
+            _("%(name)s is suspended.") % names,
+            _("It can send nothing until it is restored. Its credit stays."),
+        )
+    if line.state == "restricted":
+        title = _("%(name)s has nothing to spend.") % names
+        return Notice("danger", title, _used_up(company, line), **offer)
+    return Notice(
+        "warning",
+        _("%(name)s is running low.") % names,
+        _("It can spend %(amount)s more before its messages stop.")
+        % {"amount": _money(line.balance.available, company)},
+        **offer,
+    )
+
+
+def _about_many(company: Account, state: str, count: int) -> Notice:
+    counted = {
+        "suspended": ngettext(
+            "%(count)d subaccount is suspended.", "%(count)d subaccounts are suspended.", count
+        ),
+        "restricted": ngettext(
+            "%(count)d subaccount has nothing to spend.",
+            "%(count)d subaccounts have nothing to spend.",
+            count,
+        ),
+        "low": ngettext(
+            "%(count)d subaccount is running low.", "%(count)d subaccounts are running low.", count
+        ),
+    }
+    then = {
+        "suspended": _("They can send nothing until they are restored."),
+        "restricted": _("Their messages stop until they receive credit."),
+        "low": _("Their messages will stop soon."),
+    }
+    return Notice(
+        "warning" if state == "low" else "danger",
+        counted[state] % {"count": count},
+        then[state],
+        f"{reverse('overview', args=[company.code])}?show={ATTENTION}#subaccount-table",
+        _("Show them"),
+    )
+
+
+def _used_up(company: Account, line: Line) -> str:
+    if line.past_limit:
+        return _(
+            "Messages are refused until it receives more than the %(amount)s by which it is past"
+            " its limit."
+        ) % {"amount": _money(line.past_limit, company)}
+    return _("Messages are refused until it receives credit.")
+
+
+def _money(amount: Decimal, company: Account) -> str:
+    """An amount in a sentence, rounded down: EGP 1,650.50."""
+    return f"{company.currency} {money.format_down(amount, company.decimals)}"

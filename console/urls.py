@@ -1,5 +1,7 @@
 """Which page is where. A company's pages live under its code, so that a link can be sent on."""
 
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -12,5 +14,8 @@ urlpatterns = [
     path("accounts/<slug:company>/", overview, name="overview"),
     path("accounts/<slug:company>/", include("billing.urls")),
     path("accounts/<slug:company>/", include("reports.urls")),
-    path("favicon.ico", RedirectView.as_view(url="/static/img/favicon.svg")),
+    path(
+        "favicon.ico",
+        login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}img/favicon.svg")),
+    ),
 ]

@@ -96,6 +96,8 @@ def test_a_person_of_two_companies_has_a_reach_in_each(cast):
     Membership.objects.create(user=cast.member, account=cast.gulf, role=Role.FINANCE)
     assert access_or_404(cast.member, "gulf").sees_tree
     assert not access_or_404(cast.member, "nile").sees_tree
+    assert access_or_404(cast.member, "nile").can_switch
+    assert not access_or_404(cast.finance, "nile").can_switch
 
 
 def test_the_number_of_queries_does_not_grow_with_the_tree(cast, django_assert_num_queries):

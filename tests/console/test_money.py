@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal
 
 import pytest
@@ -50,9 +51,9 @@ def test_what_is_written_plainly_is_read_exactly(text, amount):
         "Infinity",
         "-inf",
         "0x10",
-        "٥",  # Arabic-Indic five
-        "５",  # full-width five
-        "१२",
+        "\u0665",  # Arabic-Indic five
+        "\uff15",  # full-width five
+        "\u0967\u0968",  # Devanagari twelve
         "\N{MINUS SIGN}5",
         "5\x00",
         "EGP 5",
@@ -87,13 +88,9 @@ def test_thirteen_digits_are_too_many(text):
 
 
 @given(st.text())
-def test_any_text_is_an_amount_or_refused_with_a_sentence(text):
-    try:
-        amount = read_amount(text)
-    except AmountError as error:
-        assert str(error).endswith(".")
-    else:
-        assert amount.is_finite()
+def test_any_text_is_read_as_an_amount_or_refused(text):
+    with contextlib.suppress(AmountError):
+        assert read_amount(text).is_finite()
         assert set(text) <= set("-.0123456789")
 
 

@@ -24,8 +24,9 @@ def change(
 ) -> CreditLimitChange | None:
     """Set how far the account's credit may fall below zero, in the company's currency.
 
-    A limit below what is used already is allowed: usage stops, money coming in is accepted. Returns
-    the row of the history, or None when the limit was that already: a second call changes nothing.
+    A limit below what is used already is allowed: usage stops, money coming in is accepted.
+    Returns the row of the history, or None when the limit was that already: a second call changes
+    nothing.
     Raises ValueError for a negative limit or an empty reason, SharedBalance for an account that
     draws on its master account. ``moment`` is for demo, import of history and tests only.
     """

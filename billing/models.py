@@ -264,14 +264,14 @@ class Transfer(models.Model):
     def __str__(self) -> str:
         return f"transfer {self.pk}"
 
+    def get_absolute_url(self) -> str:
+        """Its own page."""
+        return reverse("transfer-detail", args=[self.master.code, self.pk])
+
     @property
     def reference(self) -> str:
         """The reference of its two entries."""
         return str(self.key)
-
-    def get_absolute_url(self) -> str:
-        """Its own page."""
-        return reverse("transfer-detail", args=[self.master.code, self.pk])
 
 
 class CreditLimitChange(models.Model):

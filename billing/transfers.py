@@ -7,15 +7,18 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, State, User
-from billing.ledger import Leg, Posting, post, transact
-from billing.models import Balance, Kind, Origin, Transfer
+from billing.ledger import Leg, Posting, StartAgain, post, transact
+from billing.models import DECIMAL_PLACES, MAX_DIGITS, Balance, Kind, Origin, Transfer
 from billing.refusals import (
     AccountClosed,
     AccountSuspended,
+    BalanceTooLarge,
     InsufficientBalance,
     Refused,
     SharedBalance,
@@ -24,15 +27,22 @@ from billing.refusals import (
 __all__ = [
     "AccountClosed",
     "AccountSuspended",
+    "BalanceTooLarge",
     "InsufficientBalance",
     "KeyConflict",
     "Preview",
     "Refused",
     "SameAccount",
     "SharedBalance",
+    "StartAgain",
+    "cannot_move_from",
+    "cannot_move_to",
     "make",
     "preview",
+    "visible_to",
 ]
+
+_TOO_LARGE = Decimal(10) ** (MAX_DIGITS - DECIMAL_PLACES)
 
 
 class SameAccount(Refused):
@@ -81,9 +91,12 @@ def make(
 
     ``key`` makes it happen once: a second call with the same key and content returns the first
     transfer. Raises KeyConflict for the same key with other content, SameAccount, SharedBalance,
-    AccountSuspended (source), AccountClosed, InsufficientBalance; then nothing was written.
-    ``moment`` is for demo, import of history and tests only.
+    AccountSuspended (source), AccountClosed, InsufficientBalance, BalanceTooLarge; StartAgain when
+    the balances changed twice meanwhile (see ``transact``); LookupError for two companies'
+    accounts; then nothing was written. ``moment`` is for demo, import of history and tests only.
     """
+    if source.master_id != destination.master_id:
+        raise LookupError(f"account {destination.pk} is not of {source.pk}'s company")
     if source.pk == destination.pk:
         raise _same_account(source)
     if amount <= 0:
@@ -124,9 +137,21 @@ def make(
             by=by.pk if by else None,
         )
         outcome.raise_refusal()
+        # One moment for the transfer and its entries: the ledger's, taken under the lock.
+        transfer.created_at = max(row.posted_at for row in outcome.rows)
+        transfer.save(update_fields=["created_at"])
         return transfer
 
     return transact(work)
+
+
+def visible_to(user: User | AnonymousUser) -> QuerySet[Transfer]:
+    """The transfers from or to an account that ``user`` may see.
+
+    Seeing one side of a transfer is not seeing the other side's balance.
+    """
+    visible = Account.objects.visible_to(user).values("pk")
+    return Transfer.objects.filter(Q(source__in=visible) | Q(destination__in=visible))
 
 
 def preview(*, source: Account, destination: Account, amount: Decimal) -> Preview:
@@ -138,37 +163,61 @@ def preview(*, source: Account, destination: Account, amount: Decimal) -> Previe
         master=source.master_id, account__in=[source.pk, destination.pk]
     )
     rows = {row.account_id: row for row in found}
+    for account in (source, destination):
+        rows[account.pk].account = account
     return Preview(
         source=rows[source.pk],
         destination=rows[destination.pk],
         amount=amount,
-        refusal=_refusal(source, destination, amount, rows[source.pk]),
+        refusal=_refusal(source, destination, amount, rows),
     )
 
 
+def cannot_move_from(account: Account) -> Refused | None:
+    """Why no credit can be moved out of the account, whatever the amount; None when it can."""
+    refusal = cannot_move_to(account)
+    if refusal is not None:
+        return refusal
+    # A suspended or closed company closes the tap of its whole tree.
+    for asked in (account, account.company):
+        if asked.state == State.CLOSED:
+            return AccountClosed(account=asked.pk, name=asked.name)
+        if asked.state == State.SUSPENDED:
+            return AccountSuspended(account=asked.pk, name=asked.name)
+    return None
+
+
+def cannot_move_to(account: Account) -> Refused | None:
+    """Why no credit can be moved into the account; None when it can."""
+    if account.state == State.CLOSED:
+        return AccountClosed(account=account.pk, name=account.name)
+    if account.is_shared:
+        return SharedBalance(account=account.pk, name=account.name)
+    return None
+
+
 def _refusal(
-    source: Account, destination: Account, amount: Decimal, balance: Balance
+    source: Account, destination: Account, amount: Decimal, balances: dict[int, Balance]
 ) -> Refused | None:
-    """Why the ledger would refuse; it is the ledger that decides, under the lock."""
+    """Why the ledger would refuse, in its order; it is the ledger that decides, under the lock."""
     if source.pk == destination.pk:
         return _same_account(source)
-    for account in (source, destination):
-        if account.state == State.CLOSED:
-            return AccountClosed(account=account.pk, name=account.name)
-        if account.is_shared:
-            return SharedBalance(account=account.pk, name=account.name)
-    for account in (source, source.company):
-        if account.state == State.SUSPENDED:
-            return AccountSuspended(account=account.pk, name=account.name)
-    if amount > balance.available:
+    refusal = cannot_move_from(source)
+    if refusal is not None:
+        return refusal
+    available = balances[source.pk].available
+    if amount > available:
         return InsufficientBalance(
             account=source.pk,
             name=source.name,
-            available=balance.available,
+            available=available,
             asked=amount,
             currency=source.company.currency,
         )
-    return None
+    refusal = cannot_move_to(destination)
+    if refusal is None and balances[destination.pk].credit + amount >= _TOO_LARGE:
+        return BalanceTooLarge(account=destination.pk, name=destination.name)
+    return refusal
 
 
 def _same_account(account: Account) -> SameAccount:

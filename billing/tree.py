@@ -64,7 +64,7 @@ def suspend(*, account: Account) -> None:
 
 
 def restore(*, account: Account) -> None:
-    """Open the tap again. A second call changes nothing. Raises ValueError for a closed account."""
+    """Open the tap again. A second call changes nothing. Raises ValueError for a closed one."""
     _set_state(account, State.ACTIVE)
 
 

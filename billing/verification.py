@@ -163,14 +163,16 @@ CHECKS = [
         "every account has its balance, in its own mode; a shared one's is zero",
         f"""
         SELECT a.master_id, format(
-            'account %%s (%%s): mode %%s, its balance row: mode %%s, credit %%s, limit %%s, hold %%s',
+            'account %%s (%%s): mode %%s, its balance row: mode %%s, credit %%s, limit %%s,'
+            ' hold %%s',
             a.id, a.code, a.balance_mode, coalesce(b.mode, 'missing'), b.credit, b.credit_limit,
             b.on_hold)
         FROM accounts_account a
         LEFT JOIN billing_balance b ON b.master_id = a.master_id AND b.account_id = a.id
         WHERE {OF_MASTER.format("a")}
           AND (b.account_id IS NULL OR b.mode <> a.balance_mode
-               OR (a.balance_mode = 'shared' AND (b.credit, b.credit_limit, b.on_hold) <> (0, 0, 0)))
+               OR (a.balance_mode = 'shared'
+                   AND (b.credit, b.credit_limit, b.on_hold) <> (0, 0, 0)))
         ORDER BY a.master_id, a.id""",
     ),
     Check(

@@ -25,11 +25,14 @@ ALTER TABLE billing_balance ADD CONSTRAINT balance_of_account
     FOREIGN KEY (master_id, account_id, mode)
     REFERENCES accounts_account (master_id, id, balance_mode) ON UPDATE CASCADE;
 
--- A transfer stays within one company.
+-- A transfer stays within one company. Deferred: looking at the accounts at once would lock their
+-- rows before the balances, the other way round than a switch of mode does.
 ALTER TABLE billing_transfer ADD CONSTRAINT transfer_source_in_company
-    FOREIGN KEY (master_id, source_id) REFERENCES accounts_account (master_id, id);
+    FOREIGN KEY (master_id, source_id) REFERENCES accounts_account (master_id, id)
+    DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE billing_transfer ADD CONSTRAINT transfer_destination_in_company
-    FOREIGN KEY (master_id, destination_id) REFERENCES accounts_account (master_id, id);
+    FOREIGN KEY (master_id, destination_id) REFERENCES accounts_account (master_id, id)
+    DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE billing_creditlimitchange ADD CONSTRAINT limit_in_company
     FOREIGN KEY (master_id, account_id) REFERENCES accounts_account (master_id, id);
 

@@ -17,12 +17,13 @@ pytestmark = pytest.mark.django_db
 
 
 def refused(sql, *parameters, match):
-    with (
-        pytest.raises(IntegrityError, match=match),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(sql, parameters)
+    def run():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            connection.check_constraints()  # those that were deferred, too
+
+    with pytest.raises(IntegrityError, match=match):
+        run()
 
 
 APPEND_ONLY = ["billing_entry", "billing_creditlimitchange"]

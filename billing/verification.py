@@ -7,6 +7,7 @@ counts, read one REPEATABLE READ snapshot, so that charges may go on meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -31,10 +32,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was looked at and what was wrong."""
+    """What was looked at and what was wrong; ``credit`` is the total by currency."""
 
     counts: dict[str, int]
-    checks: int
+    credit: dict[str, Decimal]
+    checks: list[str]
     findings: list[Finding]
 
     @property
@@ -46,9 +48,15 @@ class Report:
 # %(master)s is a master account's id, or NULL for the whole database.
 OF_MASTER = "(%(master)s::bigint IS NULL OR {}.master_id = %(master)s)"
 
+
+def _code(account: str) -> str:
+    """SQL for the code of the account with this id, or the id where there is no such account."""
+    return f"coalesce((SELECT code FROM accounts_account WHERE id = {account}), {account}::text)"
+
+
 ENTRY = (
     "format('entry %%s of holder %%s (reference %%s, leg %%s)',"
-    " e.seq, e.holder_id, e.reference, e.leg)"
+    f" e.seq, {_code('e.holder_id')}, e.reference, e.leg)"
 )
 
 CHECKS = [
@@ -91,7 +99,7 @@ CHECKS = [
         SELECT b.master_id, format(
             'balance of account %%s: credit %%s, last entry %%s at %%s;'
             ' its entries give %%s, %%s, %%s',
-            b.account_id, b.credit, b.last_seq, b.last_posted_at,
+            {_code("b.account_id")}, b.credit, b.last_seq, b.last_posted_at,
             coalesce(e.credit, 0), coalesce(e.seq, 0), e.posted_at)
         FROM billing_balance b
         LEFT JOIN (
@@ -141,7 +149,7 @@ CHECKS = [
             SELECT count(*) AS legs_count,
                 count(*) FILTER (WHERE (e.leg, e.account_id, e.amount) IN (
                     (0, t.source_id, -t.amount), (1, t.destination_id, t.amount))) AS fitting,
-                string_agg(format('%%s for account %%s', e.amount, e.account_id), ', '
+                string_agg(format('%%s for %%s', e.amount, {_code("e.account_id")}), ', '
                            ORDER BY e.leg) AS legs
             FROM billing_entry e
             WHERE e.master_id = t.master_id AND e.origin = 'console'
@@ -163,9 +171,9 @@ CHECKS = [
         "every account has its balance, in its own mode; a shared one's is zero",
         f"""
         SELECT a.master_id, format(
-            'account %%s (%%s): mode %%s, its balance row: mode %%s, credit %%s, limit %%s,'
+            'account %%s: mode %%s, its balance row: mode %%s, credit %%s, limit %%s,'
             ' hold %%s',
-            a.id, a.code, a.balance_mode, coalesce(b.mode, 'missing'), b.credit, b.credit_limit,
+            a.code, a.balance_mode, coalesce(b.mode, 'missing'), b.credit, b.credit_limit,
             b.on_hold)
         FROM accounts_account a
         LEFT JOIN billing_balance b ON b.master_id = a.master_id AND b.account_id = a.id
@@ -178,7 +186,8 @@ CHECKS = [
     Check(
         "the history of each credit limit is a chain that ends at the limit in force",
         f"""
-        SELECT l.master_id, format('credit limit of account %%s: %%s', l.account_id, l.trouble)
+        SELECT l.master_id, format('credit limit of account %%s: %%s',
+            {_code("l.account_id")}, l.trouble)
         FROM (
             SELECT c.master_id, c.account_id, c.id AS nth, format(
                 'change %%s starts from %%s, the one before ended at %%s', c.id, c.old, c.before)
@@ -204,12 +213,18 @@ CHECKS = [
         "what is on hold is the sum of the open holds",
         f"""
         SELECT b.master_id, format('balance of account %%s: %%s on hold, open holds give 0',
-            b.account_id, b.on_hold)
+            {_code("b.account_id")}, b.on_hold)
         FROM billing_balance b
         WHERE {OF_MASTER.format("b")} AND b.on_hold <> 0
         ORDER BY b.master_id, b.account_id""",
     ),
 ]
+
+CREDIT = f"""
+SELECT a.currency, sum(b.credit)
+FROM billing_balance b JOIN accounts_account a ON a.id = b.master_id
+WHERE {OF_MASTER.format("b")}
+GROUP BY a.currency ORDER BY a.currency"""
 
 COUNTS = {
     "entries": "billing_entry",
@@ -235,13 +250,16 @@ def verify(*, master: int | None = None) -> Report:
                 parameters,
             )
             [counts[name]] = cursor.fetchone()
+        cursor.execute(CREDIT, parameters)
+        credit = dict(cursor.fetchall())
         for check in CHECKS:
             cursor.execute(
-                f"SELECT count(*) OVER (), w.* FROM ({check.sql}) w LIMIT 1",
+                f"SELECT count(*) OVER (), {_code('w.master_id')}, w.*"
+                f" FROM ({check.sql}) w LIMIT 1",
                 parameters,
             )
             wrong = cursor.fetchone()
             if wrong is not None:
-                rows, master_id, first = wrong
-                findings.append(Finding(check.name, rows, f"master account {master_id}, {first}"))
-    return Report(counts, len(CHECKS), findings)
+                rows, code, _master_id, first = wrong
+                findings.append(Finding(check.name, rows, f"master account {code}, {first}"))
+    return Report(counts, credit, [check.name for check in CHECKS], findings)

@@ -59,6 +59,9 @@ def test_clean_books_pass_with_counts(books):
     code, out, err = run()
     assert (code, err) == (0, "")
     assert "Looked at entries: 8, balances: 6, transfers: 1, credit limit changes: 2." in out
+    assert "Credit in all: EGP 10,518.4925." in out
+    assert "Credit in all: KWD 300.000." in out
+    assert out.count("  ok  ") == 10
     assert "All 10 checks hold." in out
 
 
@@ -127,3 +130,4 @@ def test_cooked_books_are_named_and_exit_with_1(books, how):
     assert code == 1
     assert sentence in err
     assert "WRONG" in err
+    assert "master account nile" in err or how == "holder"

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Account
 from billing.verification import verify
+from console import money
 
 
 class Command(BaseCommand):
@@ -30,12 +31,18 @@ class Command(BaseCommand):
         report = verify(master=account.pk if account else None)
         counted = ", ".join(f"{name}: {number:,}" for name, number in report.counts.items())
         self.stdout.write(f"Looked at {counted}.")
-        if report.is_clean:
-            self.stdout.write(self.style.SUCCESS(f"All {report.checks} checks hold."))
-            return
-        for finding in report.findings:
-            self.stderr.write(
-                self.style.ERROR(f"WRONG: {finding.check} ({finding.rows:,} rows). First:")
-            )
-            self.stderr.write(f"  {finding.first}")
-        sys.exit(1)
+        for currency, credit in report.credit.items():
+            amount = money.format_amount(credit, money.currency_decimals(currency))
+            self.stdout.write(f"Credit in all: {currency} {amount}.")
+        wrong = {finding.check: finding for finding in report.findings}
+        for check in report.checks:
+            if check not in wrong:
+                self.stdout.write(f"  ok     {check}")
+                continue
+            finding = wrong[check]
+            self.stderr.write(self.style.ERROR(f"  WRONG  {check}"))
+            self.stderr.write(f"         rows: {finding.rows:,}; the first: {finding.first}")
+        if wrong:
+            self.stderr.write(self.style.ERROR("The books are wrong."))
+            sys.exit(1)
+        self.stdout.write(self.style.SUCCESS(f"All {len(report.checks)} checks hold."))

@@ -40,10 +40,11 @@ ifdef DATABASE_URL
 export SECRET_KEY := $(or $(SECRET_KEY),$(shell $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))'))
 export ALLOWED_HOSTS := $(if $(ALLOWED_HOSTS),$(ALLOWED_HOSTS),localhost,127.0.0.1)
 export HTTPS := $(or $(HTTPS),0)
+export EMAIL_URL := $(or $(EMAIL_URL),console://)
 endif
 
 # What a deployment sets, for the tools that read the settings and connect nowhere.
-PRODUCTION = DATABASE_URL=postgres://console@db.example/console ALLOWED_HOSTS=console.example HTTPS=1 DEBUG=0 \
+PRODUCTION = DATABASE_URL=postgres://console@db.example/console ALLOWED_HOSTS=console.example HTTPS=1 DEBUG=0 EMAIL_URL=smtp://mail.example \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:

@@ -1,25 +1,10 @@
 """One place that decides between a whole page and the fragment that HTMX asked for."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
-
-
-def vary_on_htmx(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: tell caches that a page and its fragment are two answers of one address."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        patch_vary_headers(response, ["HX-Request"])
-        return response
-
-    return middleware
 
 
 def wants_fragment(request: HttpRequest) -> bool:

@@ -34,6 +34,7 @@ def prepare(cluster: str = "main", *, database: bool = True) -> None:
         os.environ["SECRET_KEY"] = _secret_key()
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1")
     os.environ.setdefault("HTTPS", "0")
+    os.environ.setdefault("EMAIL_URL", "console://")
 
 
 def _turn_signals_into_exits() -> None:

@@ -8,9 +8,11 @@ from django.views.generic import RedirectView
 from console.home import home
 from console.overview import overview
 
+handler403 = "console.refusal.refusal"
+
 urlpatterns = [
     path("", home, name="home"),
-    path("auth/", include("allauth.urls")),
+    path("auth/", include("accounts.urls")),
     path("accounts/<slug:company>/", overview, name="overview"),
     path("accounts/<slug:company>/", include("billing.urls")),
     path("accounts/<slug:company>/", include("reports.urls")),

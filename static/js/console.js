@@ -42,3 +42,9 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+// A page that the browser kept whole, and shows again by Back, may be of somebody signed out. A
+// form with a key stays as it is: sent once more it must be known again.
+addEventListener("pageshow", (event) => {
+  if (event.persisted && !document.querySelector("input[name=key]")) location.reload();
+});

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from billing import demo
+from console.wsgi import application
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
@@ -84,7 +84,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return get_wsgi_application()
+        return application
 
     def run(self) -> None:
         _Arbiter(self).run()

@@ -1,0 +1,27 @@
+"""A guard before Django: it looks up any codec of Python's that a request names as its charset.
+
+``charset=base64`` is one, and would be a 500 before the first middleware runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from email.message import Message
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+CHARSETS = {"utf-8", "utf8", "us-ascii", "iso-8859-1"}
+
+
+def refuse_foreign_charsets(application: WSGIApplication) -> WSGIApplication:
+    """``application``, with 400 for requests that say they are not written in UTF-8 or ASCII."""
+
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        header = Message()
+        header["Content-Type"] = environ.get("CONTENT_TYPE", "")
+        charset = header.get_param("charset", "utf-8")
+        if isinstance(charset, str) and charset.lower() in CHARSETS:
+            return application(environ, start_response)
+        start_response("400 Bad Request", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"This charset is not understood here: send UTF-8.\n"]
+
+    return guarded

@@ -61,10 +61,25 @@ def charge_many(
     accepted is committed together. Called twice, the second time all is replayed, and what was
     refused is decided anew. Raises ValueError and LookupError as ``ledger.post`` does.
     """
+    postings = _postings(charges)
+    return transact(lambda: post(master=master, postings=postings, origin=origin))
+
+
+def rehearse_many(
+    *, master: int, charges: Sequence[Charge], origin: Origin = Origin.API
+) -> list[Outcome]:
+    """What ``charge_many`` would do, in the caller's transaction, for the caller to roll back.
+
+    Called again within it, it sees what it did before. Raises what ``charge_many`` raises.
+    """
+    postings = _postings(charges)
+    return post(master=master, postings=postings, origin=origin)
+
+
+def _postings(charges: Sequence[Charge]) -> list[Posting]:
     if any(charge.amount <= 0 for charge in charges):
         raise ValueError("a charge is more than zero")
-    postings = [
+    return [
         Posting(Kind.USAGE, reference, (Leg(account, -amount),), description, at, enforce, moment)
         for account, amount, reference, description, at, enforce, moment in charges
     ]
-    return transact(lambda: post(master=master, postings=postings, origin=origin))

@@ -15,13 +15,14 @@ See ``docs/ledger.md`` for the rules with worked examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from django.db import transaction
+import psycopg
+from django.db import OperationalError, transaction
 
 from accounts.models import State
 from billing import ledger_sql
@@ -104,14 +105,20 @@ def transact(work: Callable[[], T]) -> T:
     """Run ``work`` in a durable transaction of its own, and once again if it must start again.
 
     The verbs' way to call ``post()``. Raises StartAgain when the second attempt meets a change,
-    too, which takes two changes of the same account within milliseconds.
+    too, which takes two changes of the same account within milliseconds, and when somebody holds a
+    balance for longer than the connection's ``lock_timeout``. Then nothing was written.
     """
     try:
-        with transaction.atomic(durable=True):
-            return work()
-    except StartAgain:
-        with transaction.atomic(durable=True):
-            return work()
+        try:
+            with transaction.atomic(durable=True):
+                return work()
+        except StartAgain:
+            with transaction.atomic(durable=True):
+                return work()
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            raise StartAgain from error
+        raise
 
 
 def post(
@@ -146,12 +153,16 @@ def post(
         raise StartAgain
 
     clerk = _Clerk(master, origin, by, purses, books)
-    outcomes = [clerk.decide(posting) for posting in postings]
+    # Decided while it is written: PostgreSQL enters the first rows meanwhile.
+    rows = clerk.decide(postings)
     try:
-        ledger_sql.write(master, clerk.rows, clerk.moved)
+        if len(postings) < ledger_sql.BULK:
+            ledger_sql.write(master, list(rows), clerk.moved)
+        else:
+            ledger_sql.write_in_bulk(master, rows, clerk.moved)
     except ledger_sql.ReferenceTaken as error:
         raise StartAgain from error
-    return outcomes
+    return clerk.outcomes
 
 
 def _check_amounts(posting: Posting) -> None:
@@ -170,7 +181,7 @@ def _check_amounts(posting: Posting) -> None:
 
 
 class _Clerk:
-    """Decides postings one after the other against the locked balances, and keeps what to write."""
+    """Decides postings one after the other against the locked balances, and says what to write."""
 
     def __init__(
         self,
@@ -183,97 +194,96 @@ class _Clerk:
         self.master = master
         self.origin = origin
         self.by = by
-        self.purses = purses
         self.accounts = books.accounts
         self.booked = books.booked
         self.clock = books.clock
         self.company = books.accounts[master]
-        self.rows: list[EntryRow] = []
+        # Found once an account, not once a posting: whose balance it moves, and why it may not
+        # spend whatever that is.
+        self.purses = {
+            account.id: purses[account.holder]
+            for account in books.accounts.values()
+            if account.holder in purses
+        }
+        self.bars = {
+            account.id: bar
+            for account in books.accounts.values()
+            if (bar := _bar(account) or _bar(self.company)) is not None
+        }
+        self.moved: dict[int, Purse] = {}
+        self.outcomes: list[Outcome] = []
 
-    @property
-    def moved(self) -> Iterable[Purse]:
-        """The balances that changed."""
-        holders = {row.holder_id for row in self.rows}
-        return [self.purses[holder] for holder in holders]
+    def decide(self, postings: Iterable[Posting]) -> Iterator[EntryRow]:
+        """Accept, replay or refuse each posting; the rows to write as they come.
 
-    def decide(self, posting: Posting) -> Outcome:
-        """Accept, replay or refuse one posting."""
-        booked = self.booked.get(posting.reference)
-        if booked is not None:
-            if _same_content(posting, booked):
-                return Outcome(Status.REPLAYED, booked)
-            conflict = ReferenceConflict(
-                account=posting.legs[0].account, reference=posting.reference
-            )
-            return Outcome(Status.CONFLICT, refusal=conflict)
-        refusal = self._refusal(posting)
-        if refusal is not None:
-            return Outcome(Status.REFUSED, refusal=refusal)
-        rows = [self._enter(posting, leg, number) for number, leg in enumerate(posting.legs)]
-        self.rows += rows
-        self.booked[posting.reference] = rows
-        return Outcome(Status.ACCEPTED, rows)
+        ``outcomes``, and in ``moved`` the holders whose balance changed, grow meanwhile.
+        """
+        for posting in postings:
+            booked = self.booked.get(posting.reference)
+            if booked is not None:
+                self.outcomes.append(_repeated(posting, booked))
+                continue
+            refusal = self._refusal(posting)
+            if refusal is not None:
+                self.outcomes.append(Outcome(Status.REFUSED, refusal=refusal))
+                continue
+            rows = self._enter(posting)
+            self.booked[posting.reference] = rows
+            self.outcomes.append(Outcome(Status.ACCEPTED, rows))
+            yield from rows
 
     def _refusal(self, posting: Posting) -> Refused | None:
         """Why the posting cannot be made, or None. Only what reduces a balance is guarded."""
         moved: dict[int, Decimal] = {}
-        for leg in posting.legs:
-            account = self.accounts[leg.account]
-            if posting.kind == Kind.TRANSFER and account.holder != account.id:
-                return _has_no_balance(account)
-            credit = moved.get(account.holder, self.purses[account.holder].credit) + leg.amount
+        for account, amount in posting.legs:
+            purse = self.purses[account]
+            holder = purse.holder
+            if holder != account and posting.kind == Kind.TRANSFER:
+                return _has_no_balance(self.accounts[account])
+            credit = moved.get(holder, purse.credit) + amount
             if abs(credit) >= _TOO_LARGE:
-                return BalanceTooLarge(account=account.id, name=account.name)
-            moved[account.holder] = credit
-            if leg.amount < 0 and posting.enforce_limit:
-                refusal = self._spending_refusal(account, leg, credit)
-                if refusal is not None:
-                    return refusal
+                return BalanceTooLarge(account=account, name=self.accounts[account].name)
+            moved[holder] = credit
+            if amount < 0 and posting.enforce_limit:
+                if account in self.bars:
+                    return self.bars[account]
+                if credit < purse.floor:
+                    return InsufficientBalance(
+                        account=holder,
+                        name=self.accounts[holder].name,
+                        available=credit - amount - purse.floor,
+                        asked=-amount,
+                        currency=self.company.currency,
+                    )
         return None
 
-    def _spending_refusal(
-        self, account: AccountRow, leg: Leg, credit_after: Decimal
-    ) -> Refused | None:
-        """Why the account may not spend this, or None."""
-        # A suspended or closed company closes the tap of its whole tree.
-        for asked in (account, self.company):
-            if asked.state == State.CLOSED:
-                return AccountClosed(account=asked.id, name=asked.name)
-            if asked.state == State.SUSPENDED:
-                return AccountSuspended(account=asked.id, name=asked.name)
-        purse = self.purses[account.holder]
-        if credit_after >= purse.floor:
-            return None
-        return InsufficientBalance(
-            account=account.holder,
-            name=self.accounts[account.holder].name,
-            available=credit_after - leg.amount - purse.floor,
-            asked=-leg.amount,
-            currency=self.company.currency,
-        )
-
-    def _enter(self, posting: Posting, leg: Leg, number: int) -> EntryRow:
-        """Move the holder's balance and make the entry that says so."""
-        purse = self.purses[self.accounts[leg.account].holder]
-        purse.seq += 1
-        purse.credit += leg.amount
-        purse.posted_at = self._moment(posting, purse)
-        return EntryRow(
-            self.master,
-            purse.holder,
-            purse.seq,
-            leg.account,
-            self.by,
-            purse.posted_at,
-            posting.occurred_at,
-            number,
-            posting.kind.value,
-            self.origin,
-            posting.reference,
-            posting.description,
-            leg.amount,
-            purse.credit,
-        )
+    def _enter(self, posting: Posting) -> list[EntryRow]:
+        """Move the holders' balances and make the entries that say so."""
+        rows = []
+        for number, (account, amount) in enumerate(posting.legs):
+            purse = self.purses[account]
+            self.moved[purse.holder] = purse
+            purse.seq += 1
+            purse.credit += amount
+            purse.posted_at = self._moment(posting, purse)
+            row = EntryRow(
+                self.master,
+                purse.holder,
+                purse.seq,
+                account,
+                self.by,
+                purse.posted_at,
+                posting.occurred_at,
+                number,
+                posting.kind._value_,  # the same as .value, which is slow
+                self.origin,
+                posting.reference,
+                posting.description,
+                amount,
+                purse.credit,
+            )
+            rows.append(row)
+        return rows
 
     def _moment(self, posting: Posting, purse: Purse) -> datetime:
         """The later of the clock under the lock and the holder's last: time never runs back."""
@@ -287,12 +297,31 @@ class _Clerk:
         return posting.moment
 
 
+def _repeated(posting: Posting, booked: Sequence[EntryRow]) -> Outcome:
+    """What becomes of a posting whose reference is in the books: ``booked`` are its rows."""
+    if _same_content(posting, booked):
+        return Outcome(Status.REPLAYED, booked)
+    account = posting.legs[0].account
+    return Outcome(
+        Status.CONFLICT, refusal=ReferenceConflict(account=account, reference=posting.reference)
+    )
+
+
 def _same_content(posting: Posting, booked: Sequence[EntryRow]) -> bool:
     """Whether the booked rows, by leg, are what this posting would write."""
     return len(booked) == len(posting.legs) and all(
         row.kind == posting.kind and row.account_id == leg.account and row.amount == leg.amount
         for row, leg in zip(booked, posting.legs, strict=True)
     )
+
+
+def _bar(account: AccountRow) -> Refused | None:
+    """Why the account may not spend whatever its balance. Closed or suspended by hand."""
+    if account.state == State.CLOSED:
+        return AccountClosed(account=account.id, name=account.name)
+    if account.state == State.SUSPENDED:
+        return AccountSuspended(account=account.id, name=account.name)
+    return None
 
 
 def _has_no_balance(account: AccountRow) -> Refused:

@@ -6,7 +6,7 @@ import threading
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import Account
 from billing import charges, ledger, tree
@@ -130,3 +130,35 @@ def test_time_does_not_run_backwards_while_holders_are_shared_by_threads(cast):
     at_once(*(lambda worker=worker: work(worker) for worker in range(4)))
     assert Entry.objects.filter(account=cast.otp).count() == 2000
     assert verify().is_clean
+
+
+def test_a_balance_that_somebody_holds_too_long_is_said_to_be_busy(cast):
+    charged = threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            tree.lock_balances(cast.retail)
+            charged.wait(30)
+
+    def charge():
+        wait_until_locked()
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        try:
+            with pytest.raises(ledger.StartAgain):
+                charges.charge(account=cast.retail, amount=Decimal(1), reference="m-1")
+        finally:
+            charged.set()
+
+    def wait_until_locked():
+        query = "SELECT 1 FROM billing_balance WHERE account_id = %s FOR UPDATE SKIP LOCKED"
+        with connection.cursor() as cursor:
+            for _ in range(2000):
+                cursor.execute(query, [cast.retail.pk])
+                if cursor.fetchone() is None:
+                    return
+                cursor.execute("SELECT pg_sleep(0.01)")
+        raise AssertionError("the balance was never locked")
+
+    at_once(hold, charge)
+    assert not Entry.objects.filter(reference="m-1").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
@@ -18,32 +19,52 @@ GOAL = 0.4
 
 
 def run() -> None:
-    """Post and copy the same rows by turns; the references are looked up and the limits kept."""
+    """Post and copy the same rows by turns; the references are looked up and the limits kept.
+
+    COPY writes all rows in one transaction. The batches are posted likewise, and, as in real life,
+    with a commit (and its fsync) each.
+    """
     with stage.fresh_database():
         stage.make_twin()
         master, accounts = company(100)
-        posted, copied = [], []
-        for turn in range(ROUNDS + 1):
-            batches = make_batches(turn, accounts)
-            posted.append(stage.timed(partial(_post, master, batches)))
-            rows = stage.entries(f"msg-{turn:02}-")
-            if len(rows) != BATCH * BATCHES:
-                raise RuntimeError(f"only {len(rows)} were posted")
-            copied.append(stage.timed(partial(stage.copy_to_twin, rows)))
-        # The first turn filled the caches.
-        posted, copied = posted[1:], copied[1:]
-        size = BATCH * BATCHES
-        stage.report(
-            f"post() in batches of {BATCH:,}, {stage.rates(posted, size)};"
-            f" COPY {stage.rates(copied, size)}",
-            stage.ratio(copied, posted),
-            GOAL,
-        )
+        _compare("in one transaction as COPY", partial(_post_in_one, master), accounts, turns=0)
+        _compare("with a commit each", partial(_post, master), accounts, turns=ROUNDS + 1)
+
+
+def _compare(
+    how: str, work: Callable[[list[list[Posting]]], None], accounts: list[int], *, turns: int
+) -> None:
+    """Time ``work`` and COPY by turns; ``turns`` is the number of the first, for references."""
+    posted, copied = [], []
+    for turn in range(turns, turns + ROUNDS + 1):
+        batches = make_batches(turn, accounts)
+        posted.append(stage.timed(partial(work, batches)))
+        rows = stage.entries(f"msg-{turn:02}-")
+        if len(rows) != BATCH * BATCHES:
+            raise RuntimeError(f"only {len(rows)} were posted")
+        copied.append(stage.timed(partial(stage.copy_to_twin, rows)))
+    # The first turn filled the caches.
+    posted, copied = posted[1:], copied[1:]
+    size = BATCH * BATCHES
+    stage.report(
+        f"post() in batches of {BATCH:,} {how}, {stage.rates(posted, size)};"
+        f" COPY {stage.rates(copied, size)}",
+        stage.ratio(copied, posted),
+        GOAL,
+    )
 
 
 def _post(master: int, batches: list[list[Posting]]) -> None:
     for batch in batches:
         transact(partial(post, master=master, postings=batch, origin=Origin.API))
+
+
+def _post_in_one(master: int, batches: list[list[Posting]]) -> None:
+    def work() -> None:
+        for batch in batches:
+            post(master=master, postings=batch, origin=Origin.API)
+
+    transact(work)
 
 
 def company(size: int) -> tuple[int, list[int]]:

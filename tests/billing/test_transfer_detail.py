@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from django.urls import reverse
 from accounts.models import Account, BalanceMode
 from billing import transfers
 from console.templatetags.console import local
-from tests.factories import give
+from tests.factories import give, set_limit
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +53,13 @@ def test_it_shows_both_entries_with_the_balance_before_and_after(cast, seen_by, 
 def test_the_moment_is_in_the_companys_time_zone_which_is_named(cast, seen_by, transfer):
     text = seen_by(cast.admin)
     assert local(transfer.created_at, cast.nile) in text
-    assert "Africa/Cairo" in text
+    assert "Cairo time" in text
+
+
+def test_title_and_heading_agree(cast, seen_by):
+    text = seen_by(cast.admin)
+    assert "<title>Transfer of EGP 234.50 ·" in text
+    assert "<h1>Transfer of EGP 234.50</h1>" in text
 
 
 def test_balances_are_those_of_the_transfer_whatever_came_later(cast, seen_by):
@@ -97,7 +104,33 @@ def test_a_member_of_a_shared_subaccount_sees_no_pool_figures(client, cast, seen
         assert figure not in text
 
 
-def test_only_who_may_move_credit_is_offered_another(cast, seen_by):
+def test_figures_stand_point_under_point_and_debt_is_marked(cast, seen_by):
+    give(cast.retail, "0.125")
+    set_limit(cast.retail, "100")
+    debt = transfers.make(
+        source=cast.retail, destination=cast.nile, amount=Decimal(50), key=uuid4(), by=None
+    )
+    text = seen_by(cast.admin, debt)
+    for heading in ("Balance before, EGP", "Amount, EGP", "Balance after, EGP"):
+        assert heading in text
+    assert '9,765.50<span class="num-fill" aria-hidden="true">0</span>' in text
+    assert '<span class="debt">\N{MINUS SIGN}29.375</span>' in text
+
+
+def test_who_may_move_credit_is_offered_the_way_back_filled_in(client, cast, transfer, seen_by):
+    text = seen_by(cast.admin).replace("&amp;", "&")
+    back = re.search(r'<a class="button" href="([^"]*)"', text)[1]
+    assert "Move it back" in text
+    form = client.get(back).context["form"]
+    assert (form["source"].value(), form["destination"].value(), form["amount"].value()) == (
+        str(cast.marketing.pk),
+        str(cast.nile.pk),
+        "234.50",
+    )
+    assert not form.errors
+
+
+def test_only_who_may_move_credit_is_offered_to(cast, seen_by):
     new = reverse("transfer-new", args=["nile"])
     assert new in seen_by(cast.admin)
     assert new not in seen_by(cast.finance)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import BalanceMode
+from accounts.models import BalanceMode, Membership, Role
 from billing import transfers
 from billing.views import transfers as views
 from tests.factories import make_subaccount
@@ -77,10 +77,25 @@ def test_transfers_of_one_moment_do_not_fall_between_two_pages(admin, cast, monk
 
 
 @pytest.mark.parametrize(
-    "before", ["", "0", "-1", "abc", "1\x00", "9" * 30, "9" * 5000, "\u00b2", "\u0663"]
+    "before", ["0", "-1", "abc", "1\x00", "9" * 30, "9" * 5000, "\u00b2", "\u0663"]
 )
 def test_a_nonsense_page_is_404(admin, before):
     assert admin.get(NILE, {"before": before}).status_code == 404
+
+
+def test_an_empty_page_is_the_first(admin, cast):
+    move(cast.nile, cast.marketing, by=None)
+    response = admin.get(NILE, {"before": ""})
+    assert len(response.context["table"].data) == 1
+    assert "Newest" not in response.content.decode()
+
+
+def test_currency_and_time_zone_are_named_once(admin, cast):
+    move(cast.nile, cast.marketing, by=None)
+    text = admin.get(NILE).content.decode()
+    assert "Amount, EGP" in text
+    assert "Cairo time" in text
+    assert "Africa/Cairo" not in text
 
 
 def test_a_foreign_transfer_is_no_page(client, admin, cast):
@@ -127,8 +142,23 @@ def test_a_member_of_a_shared_subaccount_sees_no_pool_figures(client, cast):
     client.force_login(cast.otp_member)
     text = client.get(NILE).content.decode()
     assert "No transfers yet" in text
+    assert (
+        "OTP and security spends from the shared balance, so there is nothing to transfer." in text
+    )
     for figure in ("333", "10,000", "9,667"):
         assert figure not in text
+
+
+def test_who_has_several_shared_subaccounts_is_told_of_them_together(client, cast):
+    bulk = make_subaccount(cast.nile, "bulk", mode=BalanceMode.SHARED)
+    Membership.objects.create(user=cast.otp_member, account=bulk, role=Role.MEMBER)
+    client.force_login(cast.otp_member)
+    assert "Your subaccounts spend from the shared balance" in client.get(NILE).content.decode()
+
+
+def test_who_has_a_balance_too_is_told_what_will_be_here(client, cast):
+    client.force_login(cast.member)
+    assert "Every transfer from or to your subaccounts" in client.get(NILE).content.decode()
 
 
 def test_the_other_company_sees_its_own(client, cast):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import pytest
@@ -38,10 +39,10 @@ def test_the_form_lists_every_account_with_what_it_can_spend(admin, cast):
     response = admin.get(NILE)
     labels = {
         "Choose an account": True,
-        "Nile Retail Group: 10,000.00 available": True,
-        "Marketing: 500.00 available": True,
-        "OTP and security (shared: no balance of its own)": False,
-        "Retail branches: 20.50 available": True,
+        "Nile Retail Group · 10,000.00": True,
+        "Marketing · 500.00": True,
+        "OTP and security · shared balance": False,
+        "Retail branches · 20.50": True,
     }
     assert response.status_code == 200
     assert options(response, "from") == options(response, "to") == labels
@@ -52,16 +53,16 @@ def test_closed_and_suspended_accounts_are_listed_with_the_reason(admin, cast):
     tree.suspend(account=cast.marketing)
     Account.objects.filter(pk=cast.retail.pk).update(state=State.CLOSED)
     response = admin.get(NILE)
-    assert options(response, "from")["Retail branches (closed)"] is False
-    assert options(response, "to")["Retail branches (closed)"] is False
-    assert options(response, "from")["Marketing: 500.00 available (suspended)"] is False
-    assert options(response, "to")["Marketing: 500.00 available (suspended)"] is True
+    assert options(response, "from")["Retail branches · closed"] is False
+    assert options(response, "to")["Retail branches · closed"] is False
+    assert options(response, "from")["Marketing · 500.00 · suspended"] is False
+    assert options(response, "to")["Marketing · 500.00 · suspended"] is True
 
 
 def test_no_account_of_a_suspended_company_can_give(admin, cast):
     tree.suspend(account=cast.nile)
     response = admin.get(NILE)
-    label = "Marketing: 500.00 available (company suspended)"
+    label = "Marketing · 500.00 · company suspended"
     assert options(response, "from")[label] is False
     assert not [label for label, can in options(response, "from").items() if can][1:]
 
@@ -79,7 +80,8 @@ def test_each_form_has_a_key_of_its_own(admin):
 
 def test_a_key_in_the_address_is_not_taken(admin):
     key = str(uuid4())
-    assert admin.get(NILE, {"key": key}).context["form"]["key"].value() != key
+    response = admin.get(NILE, {"key": key}, follow=True)
+    assert response.context["form"]["key"].value() != key
 
 
 def test_sending_moves_the_credit_and_shows_the_transfer(admin, cast, ten):
@@ -123,7 +125,7 @@ def test_an_account_of_the_address_that_cannot_give_is_sent_so_that_the_answer_s
 
 def test_preview_without_javascript_shows_both_balances_and_keeps_what_was_typed(admin, cast, ten):
     before = rows()
-    response = admin.get(NILE, ten | {"preview": ""})
+    response = admin.get(NILE, ten | {"preview": ""}, follow=True)
     text = plain(response)
     for figure in ("500.00", "490.00", "20.50", "30.50"):
         assert figure in text
@@ -132,17 +134,36 @@ def test_preview_without_javascript_shows_both_balances_and_keeps_what_was_typed
 
 
 def test_preview_without_javascript_names_what_is_wrong(admin, cast, ten):
-    response = admin.get(NILE, ten | {"preview": "", "amount": "ten"})
+    response = admin.get(NILE, ten | {"preview": "", "amount": "ten"}, follow=True)
     assert response.status_code == 200
     assert "Write the amount in digits" in plain(response)
 
 
 def test_swap_without_javascript_exchanges_the_accounts_and_keeps_the_rest(admin, cast, ten):
-    response = admin.get(NILE, ten | {"swap": ""})
+    response = admin.get(NILE, ten | {"swap": ""}, follow=True)
     form = response.context["form"]
     assert form["source"].value() == str(cast.retail.pk)
     assert form["destination"].value() == str(cast.marketing.pk)
     assert (form["amount"].value(), form["note"].value()) == ("10", "for Ramadan")
+
+
+@pytest.mark.parametrize("button", ["preview", "swap"])
+def test_without_javascript_neither_key_nor_empty_note_stay_in_the_address(admin, ten, button):
+    response = admin.get(NILE, ten | {"note": "", button: "1"}, follow=True)
+    [(address, status)] = response.redirect_chain
+    assert status == 302
+    ends = {"from": ten["from"], "to": ten["to"]}
+    if button == "swap":
+        ends = {"to": ten["from"], "from": ten["to"]}
+    filled = {"amount": "10", **{name: str(pk) for name, pk in ends.items()}}
+    if button == "preview":
+        filled["preview"] = "1"
+    assert dict(parse_qsl(address.partition("?")[2], keep_blank_values=True)) == filled
+
+
+def test_an_empty_form_without_javascript_comes_back_to_the_plain_address(admin):
+    typed = {"amount": "", "from": "", "to": "", "note": "", "key": "x", "swap": "1"}
+    assert admin.get(NILE, typed)["Location"] == NILE
 
 
 def test_the_token_is_not_put_in_the_address_by_preview_and_swap(admin):
@@ -183,9 +204,15 @@ def test_a_key_used_before_with_other_content_is_refused_with_a_fresh_key(
 ):
     admin.post(NILE, ten)
     typed = ten | {change: "11" if change == "amount" else cast.nile.pk}
-    form = refused(admin, typed, None, "This form was sent before, as another transfer.").context[
-        "form"
-    ]
+    response = refused(
+        admin,
+        typed,
+        None,
+        "This form was sent before, as another transfer. Nothing was moved now."
+        " If you want this one too, press Transfer again.",
+    )
+    assert f'<a href="{Transfer.objects.get().get_absolute_url()}">' in response.content.decode()
+    form = response.context["form"]
     assert form["key"].value() != ten["key"]
     assert form["amount"].value() == typed["amount"]
     assert admin.post(NILE, typed | {"key": form["key"].value()}).status_code == 302
@@ -238,9 +265,11 @@ def test_the_number_of_queries_does_not_grow_with_the_subaccounts(admin, cast, t
             call()
         return len(captured)
 
+    typed = {name: ten[name] for name in ("amount", "from", "to")} | {"preview": "1"}
+
     def measure():
         return (
-            queries(lambda: admin.get(NILE, ten | {"preview": ""})),
+            queries(lambda: admin.get(NILE, typed)),
             queries(lambda: admin.post(NILE, ten | {"amount": "0"})),
             queries(lambda: admin.get(reverse("transfer-preview", args=["nile"]), ten)),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.forms import ValidationError
+from django.urls import reverse
 
 from accounts.models import Account, State
 from billing import transfers, tree
@@ -59,7 +60,7 @@ def test_more_than_available_is_refused_with_what_is_available_and_what_is_missi
         admin,
         ten | {"amount": "550.01"},
         "amount",
-        "Marketing has EGP 550.00 available: 0.01 too little.",
+        "Marketing can spend at most EGP 550.00: 0.01 less than asked for.",
     )
 
 
@@ -129,7 +130,8 @@ def test_an_empty_post_is_a_form_error(admin, cast):
 
 
 def test_a_note_that_is_too_long_is_refused(admin, ten):
-    refused(admin, ten | {"note": "n" * 201}, "note", "at most 200 characters")
+    sentence = "A note has at most 200 characters; this one has 600."
+    refused(admin, ten | {"note": "n" * 600}, "note", sentence)
 
 
 def test_a_note_with_nul_is_refused(admin, ten):
@@ -150,9 +152,24 @@ def test_what_was_typed_stays_and_so_does_the_key(admin, cast, ten):
     assert form["key"].value() == ten["key"]
 
 
-def test_a_refusal_shows_the_preview_too(admin, ten):
-    response = refused(admin, ten | {"amount": "501"}, "amount")
-    assert response.context["preview"].refusal.short_by == 1
+def test_a_refusal_is_said_above_and_beside_the_field_and_not_in_the_preview_again(admin, ten):
+    sentence = "Marketing can spend at most EGP 500.00: 1.00 less than asked for."
+    response = refused(admin, ten | {"amount": "501"}, "amount", sentence)
+    assert plain(response).count(sentence) == 2
+    assert "Nothing was moved." in plain(response)
+    assert response.context["outlook"].trouble == sentence
+
+
+def test_a_refusal_that_the_form_does_not_tell_stands_in_the_preview(admin, ten):
+    response = refused(admin, ten | {"amount": "501", "note": "n" * 201}, "note")
+    assert plain(response).count("Marketing can spend at most EGP 500.00") == 1
+
+
+def test_before_any_error_the_hint_says_how_to_write_an_amount(admin, client, cast):
+    assert "Without commas or spaces, for example 1500.00" in plain(admin.get(NILE))
+    client.force_login(cast.gulf_admin)
+    gulf = client.get(reverse("transfer-new", args=["gulf"]))
+    assert "Without commas or spaces, for example 1500.000" in plain(gulf)
 
 
 def test_balances_that_keep_changing_are_said_and_nothing_was_moved(admin, ten, monkeypatch):

@@ -49,7 +49,7 @@ def test_an_admin_moves_credit_and_finds_it_in_the_books(
 
     # Too much is said before and after sending; nothing moves and what was typed stays.
     page.get_by_label("Amount").fill("20000")
-    refusal = "Nile Retail Group has EGP 10,500.00 available: 9,500.00 too little."
+    refusal = "Nile Retail Group can spend at most EGP 10,500.00: 9,500.00 less than asked for."
     expect(preview).to_contain_text(refusal)
     page.get_by_role("button", name="Transfer", exact=True).last.click()
     problem = page.get_by_role("alert").filter(has_text="There is a problem")

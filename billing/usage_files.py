@@ -35,8 +35,9 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MALFORMED = "malformed"
 UNKNOWN_ACCOUNT = "unknown_account"
 
-# No control characters: they would hide what makes two references different.
-_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+# No control characters, line ends or changes of direction: they would hide what makes two
+# references different, and references are printed on terminals.
+_REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]{1,200}")
 _LONGEST_DESCRIPTION = Entry._meta.get_field("description").max_length or 0
 _FOREIGN = {
     b"PK\x03\x04": "It is a zip archive or a spreadsheet: save the sheet as CSV (UTF-8).",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import os
 import signal
 import threading
 from collections import Counter
@@ -187,7 +188,9 @@ class RejectedFile:
     def add(self, row: Rejected) -> None:
         """Write one row. Raises OSError."""
         if self._file is None:
-            self._file = open(self.path, "w", encoding="utf-8", newline="")  # noqa: SIM115
+            self._file = open(  # noqa: SIM115
+                self.path, "w", encoding="utf-8", newline="", opener=_own_file
+            )
             self._writer = csv.writer(self._file, lineterminator="\n")
             self._writer.writerow([*self._names, *self.COLUMNS])
         cells = row.cells or [""] * (max(self._kept, default=0) + 1)
@@ -199,6 +202,11 @@ class RejectedFile:
         if self._file is not None:
             self._file.close()
         return self._file is not None
+
+
+def _own_file(path: str, flags: int) -> int:
+    """Never through a link that somebody may have laid in a shared folder; for our eyes only."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _no_formula(text: str) -> str:

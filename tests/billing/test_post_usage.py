@@ -319,3 +319,14 @@ def test_a_batch_that_must_start_again_does(cast, usage_file, monkeypatch):
     monkeypatch.setattr(usage_import, "charge_many", unlucky)
     assert counts(run(usage_file(rows(range(3))))[1]) == (3, 0, 0, 0)
     assert len(calls) == usage_import.ATTEMPTS
+
+
+def test_rejected_rows_are_not_written_through_a_link(cast, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    file = tmp_path / "usage.csv"
+    file.write_text("account,reference,amount\nnobody,m-1,1\n")
+    (tmp_path / "usage.csv.rejected.csv").symlink_to(precious)
+    with pytest.raises(CommandError, match=r"Stopped: .*usage\.csv\.rejected\.csv"):
+        call_command("post_usage", str(file), master="nile")
+    assert precious.read_text() == "mine"

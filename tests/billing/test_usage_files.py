@@ -136,6 +136,8 @@ def test_quoted_cells_hold_commas_quotes_and_lines_and_lines_are_counted_as_an_e
         ("retail,   ,1,,", "The reference is missing."),
         (f"retail,{'x' * 201},1,,", "at most 200"),
         ("retail,a\tb,1,,", "no control characters"),
+        ("retail,a\u202eb,1,,", "no control characters"),
+        ("retail,a\u009bb,1,,", "no control characters"),
         ("retail,m-2,,,", "Write the amount"),
         ("retail,m-2,1_000,,", "Write the amount"),
         ("retail,m-2,1e5,,", "Write the amount"),

@@ -53,7 +53,8 @@ class Access:
     @property
     def can_switch(self) -> bool:
         """Whether the person has another company to go to; one query."""
-        return Account.objects.companies_of(self.user).exclude(pk=self.company.pk).exists()
+        companies: AccountQuerySet = Account.objects.companies_of(self.user)
+        return companies.exclude(pk=self.company.pk).exists()
 
     def require_tree(self) -> None:
         """Raise PermissionDenied, with a sentence, unless the person sees the whole tree."""

@@ -38,7 +38,7 @@ def read_amount(text: str, *, decimals: int = LEDGER_DECIMALS) -> Decimal:
     if match is None:
         raise AmountError(
             _(
-                "Write the amount in digits with a point for decimals and nothing else,"
+                "Write the amount in digits with a point for decimals, without commas or spaces:"
                 " for example 1500.00."
             )
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.core.paginator import InvalidPage, Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.paginator import EmptyPage, Page, PageNotAnInteger, Paginator
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,14 +20,15 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access, access_or_404
 from accounts.models import Account
 from console import money, overview_figures
+from console.figures import Figures
 from console.htmx import render_page_or_fragment, wants_fragment
-from console.overview_figures import Line, Tree
+from console.overview_figures import SPENDING, Line, Movement, Tree
 
 PAGE_SIZE = 25
 # As many accounts in the same trouble have a notice each; more have one together.
 NAMED = 2
 ATTENTION = "attention"
-WITHOUT_USAGE = "without-usage"
+ALL, WITHOUT_USAGE = "all", "without-usage"
 
 KEYS: dict[str, Callable[[Line], Any]] = {
     "name": lambda line: line.account.name.casefold(),
@@ -60,32 +62,46 @@ def overview(request: HttpRequest, company: str) -> HttpResponse:
     """The company at a glance: own balance, subaccounts, last movements.
 
     Of the subaccounts, ``q`` keeps those with such a name or code, ``show=attention`` those that
-    need some; ``sort`` and ``page`` are what they say. ``movements=without-usage`` leaves usage
-    out of the last movements. An unknown value answers 404. HTMX gets the table of subaccounts
-    alone, or the movements.
+    need some; ``sort`` and ``page`` are what they say, and a page past the last is the last.
+    ``movements`` is all or without-usage; who sees the tree gets the latter unless there is but
+    usage. An unknown value answers 404. HTMX gets the table of subaccounts alone, or the
+    movements.
     """
     access = access_or_404(request.user, company)
     now = timezone.now()
-    only = request.GET.get("movements", "")
-    if only not in {"", WITHOUT_USAGE}:
+    which = request.GET.get("movements", "")
+    if which not in {"", ALL, WITHOUT_USAGE}:
         raise Http404
     tree = overview_figures.read(access, now)
-    context = {"access": access, "company": access.company, "tree": tree, "only": only}
+    context = {"access": access, "company": access.company, "tree": tree}
     if wants_fragment(request) and request.headers.get("HX-Target") == "last-movements":
-        context["movements"] = overview_figures.last_movements(access, tree, now, bool(only))
+        context |= _movements(access, tree, now, which)
         return render(request, "console/_last_movements.html", context)
     context |= _subaccounts(request, tree)
     if not wants_fragment(request):
         context |= {
             "today": overview_figures.today(access.company, now),
-            "zone_name": overview_figures.zone_name(access.company),
             "alone": _alone(tree),
             "notices": _notices(access, tree),
-            "movements": overview_figures.last_movements(access, tree, now, bool(only)),
         }
+        context |= _movements(access, tree, now, which)
     return render_page_or_fragment(
         request, "console/overview.html", "console/_subaccount_table.html", context
     )
+
+
+def _movements(access: Access, tree: Tree, now: datetime, which: str) -> dict[str, Any]:
+    """The last movements that the address asks for, and which they are.
+
+    A company's usage would hide its payments and transfers: unless asked for, it is left out.
+    """
+    movements: list[Movement] = []
+    if which == WITHOUT_USAGE or (not which and access.sees_tree):
+        movements = overview_figures.last_movements(access, tree, now, without_usage=True)
+        which = which or (WITHOUT_USAGE if movements else "")
+    if which != WITHOUT_USAGE:
+        movements = overview_figures.last_movements(access, tree, now, without_usage=False)
+    return {"movements": movements, "without_usage": which == WITHOUT_USAGE}
 
 
 def _alone(tree: Tree) -> Line | None:
@@ -110,19 +126,40 @@ def _subaccounts(request: HttpRequest, tree: Tree) -> dict[str, Any]:
             for line in chosen
             if wanted in line.account.name.casefold() or wanted in line.account.code
         ]
-    paginator = Paginator(_sorted(chosen, sort), PAGE_SIZE)
-    try:
-        page = paginator.page(request.GET.get("page", 1))
-    except InvalidPage as error:
-        raise Http404 from error
+    page = _page(Paginator(_sorted(chosen, sort), PAGE_SIZE), request.GET.get("page", "1"))
     return {
         "page": page,
+        "chosen_count": len(attention) if show else len(tree.subaccounts),
+        "spent_figures": Figures([line.spent for line in page], tree.company.decimals),
+        "spending": _spending(tree),
         "query": query,
         "show": show,
         "sort": sort,
         "columns": {name: _column(name, label, sort) for name, label in _labels()},
         "attention_count": len(attention),
     }
+
+
+def _page(paginator: Paginator[Line], number: str) -> Page[Line]:
+    """The page with this number; the last one for a number past it, as when rows have gone."""
+    try:
+        return paginator.page(number)
+    except PageNotAnInteger as error:
+        raise Http404 from error
+    except EmptyPage as error:
+        if int(number) < 1:
+            raise Http404 from error
+        return paginator.page(paginator.num_pages)
+
+
+def _spending(tree: Tree) -> str:
+    """Where what was spent this month is listed; ``&account=`` narrows it to one account."""
+    next_month = (tree.month + timedelta(days=31)).replace(day=1)
+    query = QueryDict(mutable=True)
+    query["date_from"] = tree.month.isoformat()
+    query["date_to"] = (next_month - timedelta(days=1)).isoformat()
+    query.setlist("kind", list(SPENDING))
+    return f"{reverse('transaction-list', args=[tree.company.code])}?{query.urlencode()}"
 
 
 def _sorted(lines: list[Line], sort: str) -> list[Line]:
@@ -186,10 +223,12 @@ def _about_master(company: Account, line: Line) -> Notice:
 
 def _about_one(access: Access, line: Line) -> Notice:
     company, names = access.company, {"name": line.account.name}
-    offer = {}
-    if access.can_transfer and not line.account.is_shared:
+    offer, ask = {}, ""
+    if access.can_transfer:
         new = reverse("transfer-new", args=[company.code])
         offer = {"href": f"{new}?to={line.account.pk}", "action": _("Transfer credit")}
+    elif not access.user.is_staff:
+        ask = _ask(company)
     if line.state == "suspended":
         return Notice(
             "danger",
@@ -198,14 +237,26 @@ def _about_one(access: Access, line: Line) -> Notice:
         )
     if line.state == "restricted":
         title = _("%(name)s has nothing to spend.") % names
-        return Notice("danger", title, _used_up(company, line), **offer)
+        return Notice("danger", title, _sentences(_used_up(company, line), ask), **offer)
     return Notice(
         "warning",
         _("%(name)s is running low.") % names,
-        _("It can spend %(amount)s more before its messages stop.")
-        % {"amount": _money(line.balance.available, company)},
+        _sentences(
+            _("It can spend %(amount)s more before its messages stop.")
+            % {"amount": _money(line.balance.available, company)},
+            ask,
+        ),
         **offer,
     )
+
+
+def _ask(company: Account) -> str:
+    return _("Ask an admin of %(company)s to transfer credit.") % {"company": company.name}
+
+
+def _sentences(*sentences: str) -> str:
+    """What is said of them, one after the other."""
+    return " ".join(filter(None, sentences))
 
 
 def _about_many(company: Account, state: str, count: int) -> Notice:

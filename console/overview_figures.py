@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from babel.dates import get_timezone_location
 from django.db.models import Q, Sum
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
 from accounts.models import Account, State
 from billing.models import CONTRA, Balance, Contra, Entry, Kind
+from console.figures import Figures
+from console.money import round_down
+from reports.descriptions import leg_of, other_sides, title
 from reports.queries import visible_entries
-from reports.tables import Figures
 
 # Usage, and the reversals that take it back.
 SPENDING = [kind for kind, contra in CONTRA.items() if contra == Contra.USAGE_REVENUE]
@@ -51,6 +51,8 @@ class Line:
 
     balance: Balance
     spent: Decimal
+    # Of what all accounts spent, in whole percent; those of one tree add up to 100.
+    share: int
     state: str
 
     @property
@@ -78,6 +80,7 @@ class Line:
 class Tree:
     """What one person sees of a company; ``master`` is None for those who see only parts."""
 
+    company: Account
     master: Line | None
     subaccounts: list[Line]
     spent: Decimal
@@ -92,14 +95,20 @@ class Tree:
 
     @property
     def allocated_available(self) -> Decimal:
-        """What these can still spend, together."""
+        """What these have available, together: the sum of the figures shown, debts included."""
         return sum(
-            (max(line.balance.available, Decimal(0)) for line in self.allocated), Decimal(0)
+            (round_down(line.balance.available, self.company.decimals) for line in self.allocated),
+            Decimal(0),
         )
+
+    @property
+    def past_limit_count(self) -> int:
+        """How many of these are past their limit, and so lower the sum."""
+        return sum(1 for line in self.allocated if line.past_limit)
 
 
 class Movement(NamedTuple):
-    """One entry in words."""
+    """One entry in words, or both entries of a transfer whose two sides the person sees."""
 
     entry: Entry
     icon: str
@@ -107,6 +116,7 @@ class Movement(NamedTuple):
     detail: str
     when: str
     amount: SafeString
+    is_in: bool
 
 
 class _Usage(NamedTuple):
@@ -129,20 +139,40 @@ def read(access: Access, now: datetime) -> Tree:
     pool = Balance.objects.get(master=company, account=company)
     usage = _usage(access, [balance.account_id for balance in balances], month, now)
     nothing = _Usage(Decimal(0), Decimal(0))
+    balances.sort(key=lambda balance: balance.account.name.casefold())
+    shares = whole_shares([usage.get(balance.account_id, nothing).month for balance in balances])
     lines = []
-    for balance in sorted(balances, key=lambda balance: balance.account.name.casefold()):
+    for balance, share in zip(balances, shares, strict=True):
         spent, pace = usage.get(balance.account_id, nothing)
         account = balance.account
         is_over = account.state == State.CLOSED and not account.is_master and not spent
         if not (is_over and access.sees_tree):
-            lines.append(Line(balance, spent, _state(company, balance, pool, pace)))
+            lines.append(Line(balance, spent, share, _state(company, balance, pool, pace)))
     return Tree(
+        company=company,
         master=next((line for line in lines if line.account.is_master), None),
         subaccounts=[line for line in lines if not line.account.is_master],
         spent=sum((line.spent for line in lines), Decimal(0)),
         month=month.date(),
         names={balance.account_id: balance.account.name for balance in balances},
     )
+
+
+def whole_shares(amounts: Sequence[Decimal]) -> list[int]:
+    """Each amount's share of all in whole percent: together 100, where anything was spent.
+
+    By largest remainder. An account to which more was given back than it spent has no share.
+    """
+    parts = [max(amount, Decimal(0)) for amount in amounts]
+    whole = sum(parts, Decimal(0))
+    if not whole:
+        return [0] * len(parts)
+    exact = [part * 100 / whole for part in parts]
+    shares = [int(share) for share in exact]
+    largest = sorted(range(len(parts)), key=lambda each: shares[each] - exact[each])
+    for each in largest[: 100 - sum(shares)]:
+        shares[each] += 1
+    return shares
 
 
 def month_start(company: Account, now: datetime) -> datetime:
@@ -194,53 +224,59 @@ def _is_low(balance: Balance, pace: Decimal) -> bool:
 def last_movements(
     access: Access, tree: Tree, now: datetime, without_usage: bool
 ) -> list[Movement]:
-    """The newest entries the person sees, of any kind or all but usage: two queries."""
+    """The newest entries the person sees, of any kind or all but usage: two queries.
+
+    A transfer is one movement where the person sees both its sides, and two where they do not.
+    """
     names = tree.names
     found = visible_entries(access, names.keys())
     if without_usage:
         found = found.exclude(kind=Kind.USAGE)
-    entries = list(found.order_by("-posted_at", "-holder", "-seq")[:MOVEMENTS])
-    others = _other_sides(access.company, entries)
+    # Two entries make one movement at most.
+    entries = list(found.order_by("-posted_at", "-holder", "-seq")[: 2 * MOVEMENTS])
+    others = other_sides(access.company, entries)
+    chosen: dict[tuple[str, str, int], Entry] = {}
+    for entry in entries:
+        origin, reference, leg = leg_of(entry)
+        if not (_is_whole(entry, others, names) and (origin, reference, 1 - leg) in chosen):
+            chosen[leg_of(entry)] = entry
+    shown = list(chosen.values())[:MOVEMENTS]
     # Whoever sees an account knows what its company is called.
     known = names | {access.company.pk: access.company.name}
-    figures = Figures([entry.amount for entry in entries], access.company.decimals)
-    return [
-        Movement(
-            entry=entry,
-            icon=ICONS[Kind(entry.kind)],
-            title=_title(entry, known.get(others.get((entry.reference, entry.leg), 0))),
-            detail=_detail(entry, names),
-            when=_when(entry.posted_at, access.company, now),
-            amount=figures.cell(entry.amount, sign=True),
+    figures = Figures([entry.amount for entry in shown], access.company.decimals)
+    movements = []
+    for entry in shown:
+        other = others.get(leg_of(entry), 0)
+        is_whole = _is_whole(entry, others, names)
+        movements.append(
+            Movement(
+                entry=entry,
+                icon=ICONS[Kind(entry.kind)],
+                title=_both_sides(entry, names[other], names[entry.account_id])
+                if is_whole
+                else title(entry, known.get(other)),
+                detail=entry.description if is_whole else _detail(entry, names),
+                when=_when(entry.posted_at, access.company, now),
+                amount=figures.cell(abs(entry.amount))
+                if is_whole
+                else figures.cell(entry.amount, sign=True),
+                is_in=entry.amount > 0 and not is_whole,
+            )
         )
-        for entry in entries
-    ]
+    return movements
 
 
-def _other_sides(company: Account, entries: list[Entry]) -> dict[tuple[str, int], int]:
-    """For the transfers among the entries, by reference and leg: the account on the other side."""
-    transfers = [entry for entry in entries if entry.kind == Kind.TRANSFER]
-    if not transfers:
-        return {}
-    legs = Entry.objects.filter(
-        master=company,
-        origin__in={entry.origin for entry in transfers},
-        reference__in={entry.reference for entry in transfers},
-        kind=Kind.TRANSFER,
-    ).values_list("reference", "leg", "account_id")
-    # A transfer has two legs, 0 and 1.
-    return {(reference, 1 - leg): account for reference, leg, account in legs}
+def _is_whole(
+    entry: Entry, others: Mapping[tuple[str, str, int], int], names: Mapping[int, str]
+) -> bool:
+    """Whether it is one side of a transfer of which the person sees the other side, too."""
+    return entry.account_id in names and others.get(leg_of(entry)) in names
 
 
-def _title(entry: Entry, other: str | None) -> str:
-    if entry.kind != Kind.TRANSFER:
-        return entry.description or entry.get_kind_display()
-    if other is None:
-        # The other side is not theirs to see.
-        return _("Transfer in") if entry.amount > 0 else _("Transfer out")
-    if entry.amount > 0:
-        return _("Transfer from %(account)s") % {"account": other}
-    return _("Transfer to %(account)s") % {"account": other}
+def _both_sides(entry: Entry, other: str, account: str) -> str:
+    """``Nile Retail Group → Marketing``."""
+    source, destination = (other, account) if entry.amount > 0 else (account, other)
+    return _("%(source)s → %(destination)s") % {"source": source, "destination": destination}
 
 
 def _detail(entry: Entry, names: dict[int, str]) -> str:
@@ -266,12 +302,3 @@ def _when(moment: datetime, company: Account, now: datetime) -> str:
 def today(company: Account, now: datetime) -> str:
     """The day and time in the company's time zone, in full."""
     return formats.date_format(timezone.localtime(now, company.zone), "l j F Y, H:i")
-
-
-def zone_name(company: Account) -> str:
-    """The city by which people know the time zone: Cairo."""
-    if "/" not in company.time_zone:
-        return company.time_zone
-    return get_timezone_location(
-        company.time_zone, locale=(get_language() or "en").replace("-", "_"), return_city=True
-    )

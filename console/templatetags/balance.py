@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from django import template
+from django.utils.translation import gettext as _
 
-from console.money import round_down
+from console.money import format_amount, round_down
 
 register = template.Library()
 
@@ -31,25 +32,71 @@ class Segment(NamedTuple):
     width: str
 
 
-@register.inclusion_tag("_partials/formula_bar.html")
-def formula_bar(balance: Holding, company: Any) -> dict[str, Any]:
-    """The formula of ``balance`` with its figures, and its bar, in the company's currency.
+class Formula(NamedTuple):
+    """The figures of a balance as they are shown: credit + limit - on_hold = available."""
 
-    All figures are rounded down; the hold is what makes the sum right, so that nobody who adds
-    them up finds a cent missing.
+    credit: Decimal
+    limit: Decimal
+    on_hold: Decimal
+    available: Decimal
+
+
+def formula_of(balance: Holding, decimals: int) -> Formula:
+    """The figures, all rounded down.
+
+    The hold is what makes the sum right, so that nobody who adds them up finds a cent missing.
     """
-    decimals = company.decimals
     credit = round_down(balance.credit, decimals)
     limit = round_down(balance.credit_limit, decimals)
     available = round_down(balance.available, decimals)
-    return {
-        "credit": credit,
-        "limit": limit,
-        "on_hold": credit + limit - available if balance.on_hold else Decimal(0),
-        "available": available,
-        "decimals": decimals,
+    on_hold = credit + limit - available if balance.on_hold else Decimal(0)
+    return Formula(credit, limit, on_hold, available)
+
+
+@register.inclusion_tag("_partials/formula_bar.html")
+def formula_bar(balance: Holding, company: Any) -> dict[str, Any]:
+    """The formula of ``balance`` with its figures, and its bar, in the company's currency."""
+    formula = formula_of(balance, company.decimals)
+    return formula._asdict() | {
+        "decimals": company.decimals,
+        "spoken": _spoken(formula, company.decimals),
         "segments": bar_segments(balance),
     }
+
+
+def _spoken(formula: Formula, decimals: int) -> str:
+    """The bar in words."""
+    if formula.limit and formula.on_hold:
+        text = _(
+            "Credit %(credit)s and credit limit %(limit)s, of which %(on_hold)s is on hold:"
+            " %(available)s available"
+        )
+    elif formula.limit:
+        text = _("Credit %(credit)s and credit limit %(limit)s: %(available)s available")
+    elif formula.on_hold:
+        text = _("Credit %(credit)s, of which %(on_hold)s is on hold: %(available)s available")
+    else:
+        text = _("Credit: %(available)s available")
+    return text % _written(formula, decimals)
+
+
+@register.simple_tag
+def formula_line(balance: Holding, company: Any) -> str:
+    """The formula in one line, as far as it says more than what is available; else nothing."""
+    formula = formula_of(balance, company.decimals)
+    if formula.limit and formula.on_hold:
+        text = _("%(credit)s + %(limit)s limit − %(on_hold)s on hold")  # noqa: RUF001
+    elif formula.limit:
+        text = _("%(credit)s + %(limit)s limit")
+    elif formula.on_hold:
+        text = _("%(credit)s − %(on_hold)s on hold")  # noqa: RUF001
+    else:
+        return ""
+    return text % _written(formula, company.decimals)
+
+
+def _written(formula: Formula, decimals: int) -> dict[str, str]:
+    return {name: format_amount(value, decimals) for name, value in formula._asdict().items()}
 
 
 def bar_segments(balance: Holding) -> list[Segment]:
@@ -78,11 +125,3 @@ def bar_segments(balance: Holding) -> list[Segment]:
             segments.append(Segment(name, f"{start:.2f}%", f"{width:.2f}%"))
             start += width
     return segments
-
-
-@register.filter
-def percent_of(part: Decimal, whole: Decimal) -> int:
-    """``part`` as whole percent of ``whole``, from 0 to 100."""
-    if whole <= 0:
-        return 0
-    return min(100, max(0, round(part / whole * 100)))

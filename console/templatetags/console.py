@@ -7,12 +7,15 @@ from decimal import Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_timezone_location
 from django import template
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from console import money
+from console.figures import Figures
 
 register = template.Library()
 
@@ -36,11 +39,15 @@ def signed(value: Decimal, decimals: int) -> str:
 
 
 @register.simple_tag
-def big_amount(value: Decimal, decimals: int) -> SafeString:
-    """The page's largest figure, rounded down, its decimals in an element of their own."""
-    text = money.format_down(value, decimals)
+def big_amount(value: Decimal, decimals: int, *, exact: bool = False) -> SafeString:
+    """The page's largest figure, its decimals in an element of their own.
+
+    Rounded down, as what may be spent; ``exact`` for what is in the books.
+    """
+    write = money.format_amount if exact else money.format_down
+    text = write(value, decimals)
     point = formats.get_format("DECIMAL_SEPARATOR")
-    whole, found, fraction = text.rpartition(point) if decimals else (text, "", "")
+    whole, found, fraction = text.partition(point)
     return format_html(
         '<span class="int">{}</span><span class="dec">{}{}</span>', whole, found, fraction
     )
@@ -50,7 +57,16 @@ class Zoned(Protocol):
     """An account: it knows its company's time zone."""
 
     @property
+    def time_zone(self) -> str: ...
+
+    @property
     def zone(self) -> ZoneInfo: ...
+
+
+@register.filter
+def figure(value: Decimal, figures: Figures) -> SafeString:
+    """The amount, exact, its point in line with those of its column."""
+    return figures.cell(value)
 
 
 @register.filter
@@ -58,3 +74,18 @@ def local(moment: datetime, company: Zoned) -> str:
     """``22 Nov 2026, 14:06`` in the company's time zone, which the page names."""
     there = timezone.localtime(moment, company.zone)
     return formats.date_format(there, "j M Y, H:i")
+
+
+@register.simple_tag
+def as_of(company: Zoned) -> str:
+    """``22 Nov 2026, 14:06`` in the company's time zone: when the page was made."""
+    return local(timezone.now(), company)
+
+
+@register.filter
+def zone_name(company: Zoned) -> str:
+    """``Cairo``: the city by which people know the company's time zone."""
+    if "/" not in company.time_zone:
+        return company.time_zone
+    language = (get_language() or "en").replace("-", "_")
+    return get_timezone_location(company.time_zone, locale=language, return_city=True)

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.models import Account, BalanceMode, Membership, Role, State, User
 from billing import transfers, tree
@@ -19,6 +20,7 @@ from billing.charges import Charge, charge_many
 from billing.ledger import Leg, Posting, post, transact
 from billing.models import Kind, Origin
 from console.money import MINUS
+from console.overview_figures import whole_shares
 from tests.factories import Cast, give, make_master, make_member, make_subaccount, set_limit
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +118,7 @@ class TestFormula:
         # 9,999.9925 on account, 0.005 of it on hold: 9,999.9875 available.
         text = text_of(get(cast.admin))
         assert '<span class="int">9,999</span><span class="dec">.98</span>' in text
-        assert "Credit 9,999.99 and credit limit 0.00, of which 0.01 is on hold" in text
+        assert "Credit 9,999.99, of which 0.01 is on hold: 9,999.98 available" in text
 
     def test_three_decimals_where_the_currency_has_three(self, cast: Cast) -> None:
         assert '<span class="dec">.000</span>' in text_of(get(cast.gulf_admin, "gulf"))
@@ -127,8 +129,94 @@ class TestFormula:
         assert f'<span class="int">{MINUS}50</span>' in text
         assert "Messages are refused until it receives more than the EGP 50.00" in text
 
+    def test_a_limit_of_zero_is_not_shown(self, cast: Cast) -> None:
+        assert "Credit limit" not in text_of(get(cast.admin))
+        set_limit(cast.nile, "500")
+        assert "Credit limit" in text_of(get(cast.admin))
+
+    def test_a_rows_formula_adds_up_and_leaves_out_a_limit_of_zero(self, cast: Cast) -> None:
+        spend(cast.marketing, "0.0075")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE billing_balance SET on_hold = 0.005 WHERE account_id = %s",
+                [cast.marketing.pk],
+            )
+        assert f"499.99 {MINUS} 0.01 on hold" in text_of(get(cast.admin))
+
+
+class TestAvailableInSubaccounts:
+    def test_is_the_sum_of_the_figures_shown(self, cast: Cast) -> None:
+        spend(cast.marketing, "0.0075")  # 499.9925
+        spend(cast.retail, "0.0075")  # 20.4925
+        text = text_of(get(cast.admin))
+        assert "Available in subaccounts" in text
+        assert "</span> 520.48</span>" in text  # 499.99 and 20.49
+
+    def test_includes_the_credit_limits(self, cast: Cast) -> None:
+        set_limit(cast.retail, "100")
+        assert "</span> 620.50</span>" in text_of(get(cast.admin))
+
+    def test_what_is_past_a_limit_lowers_it_and_that_is_said(self, cast: Cast) -> None:
+        spend(cast.retail, "30.50")
+        text = text_of(get(cast.admin))
+        assert "</span> 490.00</span>" in text
+        assert "1 past its limit lowers the sum" in text
+
 
 class TestSpentThisMonth:
+    def test_rows_and_total_are_exact_and_add_up(self, cast: Cast) -> None:
+        spend(cast.marketing, "0.0075")
+        spend(cast.retail, "1.0050")
+        text = text_of(get(cast.admin))
+        assert "</span> 1.0125</a>" in text
+        for figure in (">0.0075</a>", '>1.005<span class="num-fill" aria-hidden="true">0</span>'):
+            assert figure in text
+
+    def test_a_member_reads_the_exact_figure(self, cast: Cast) -> None:
+        spend(cast.marketing, "0.0075")
+        spend(cast.otp, "30.0075")
+        assert "</span> 0.0075</a>" in text_of(get(cast.member))
+        assert '<span class="dec">.0075</span>' in text_of(get(cast.otp_member))
+
+    def test_the_shares_add_up_to_a_hundred(self, cast: Cast) -> None:
+        for account in (cast.marketing, cast.retail, cast.otp):
+            spend(account, "1")
+        response = get(cast.admin)
+        assert sorted(each.share for each in response.context["page"]) == [33, 33, 34]
+
+    def test_what_the_master_account_spent_itself_is_said_with_its_share(self, cast: Cast) -> None:
+        assert "of it" not in text_of(get(cast.admin))
+        spend(cast.marketing, "2")
+        spend(cast.nile, "1")
+        response = get(cast.admin)
+        assert line(response, "marketing").share == 67
+        assert "1.00 of it (33 %) by Nile Retail Group itself" in text_of(response)
+
+    def test_who_got_more_back_than_they_spent_has_no_share(self) -> None:
+        assert whole_shares([Decimal(-5), Decimal(1), Decimal(2)]) == [0, 33, 67]
+        assert whole_shares([Decimal(0), Decimal(-1)]) == [0, 0]
+        assert whole_shares([]) == []
+
+    def test_the_figures_lead_to_their_transactions(self, cast: Cast) -> None:
+        spend(cast.marketing, "5")
+        reverse_usage(cast.marketing, "1")
+        spend(cast.otp, "9")
+        with time_machine.travel(datetime(2026, 2, 10, 12, tzinfo=UTC), tick=False):
+            response = get(cast.admin)
+        assert response.context["spending"] == (
+            "/accounts/nile/transactions/"
+            "?date_from=2026-02-01&date_to=2026-02-28&kind=usage&kind=reversal"
+        )
+        response = get(cast.admin)
+        href = f"{response.context['spending']}&account={cast.marketing.pk}"
+        assert f'href="{escape(href)}"' in text_of(response)
+        client = Client()
+        client.force_login(cast.admin)
+        listed = text_of(client.get(href))
+        assert f"{MINUS}5.00" in listed
+        assert "+1.00" in listed
+        assert f"{MINUS}9.00" not in listed
+
     def test_usage_less_its_reversals(self, cast: Cast) -> None:
         spend(cast.marketing, "100")
         spend(cast.marketing, "20")
@@ -219,14 +307,28 @@ class TestWhoSeesWhat:
                 key=uuid4(),
                 by=cast.admin,
             )
-        assert "Transfer from Retail branches" in text_of(get(cast.admin))
         text = text_of(get(cast.member))
         assert "Transfer from Nile Retail Group" in text
         assert "Transfer in" in text
         assert "Retail branches" not in text
 
+    def test_only_who_sees_the_tree_reads_of_a_master_account(self, cast: Cast) -> None:
+        assert "Master account · EGP" in text_of(get(cast.finance))
+        text = text_of(get(cast.member))
+        assert "Master account" not in text
+        assert "Member · EGP" in text
+
 
 class TestState:
+    def test_who_cannot_transfer_is_told_whom_to_ask(self, cast: Cast) -> None:
+        ask = "Ask an admin of Nile Retail Group to transfer credit."
+        spend(cast.marketing, "499")
+        assert ask in text_of(get(cast.member))
+        spend(cast.marketing, "1")
+        assert ask in text_of(get(cast.marketing_admin))
+        assert ask not in text_of(get(cast.admin))
+        assert ask not in text_of(get(cast.operator))
+
     def test_nothing_left_is_restricted_and_offers_a_transfer(self, cast: Cast) -> None:
         spend(cast.retail, "20.50")
         response = get(cast.admin)
@@ -300,6 +402,10 @@ class TestTable:
         assert codes(get(cast.admin, q="BRANCH")) == ["retail"]
         assert codes(get(cast.admin, q="otp")) == ["otp"]
 
+    def test_a_search_says_how_many_of_all_it_found(self, cast: Cast) -> None:
+        assert ">1 of 3</p>" in text_of(get(cast.admin, q="otp"))
+        assert "of 3</p>" not in text_of(get(cast.admin))
+
     def test_a_search_without_result_offers_all(self, cast: Cast) -> None:
         text = text_of(get(cast.admin, q="<nothing>"))
         assert "“&lt;nothing&gt;”" in text
@@ -313,6 +419,12 @@ class TestTable:
         assert codes(second) == ["depot-25"]
         assert "26 to 26 of 26" in text_of(second)
 
+    def test_a_page_past_the_last_is_the_last(self, cast: Cast) -> None:
+        for number in range(26):
+            make_subaccount(cast.nile, f"depot-{number:02}")
+        assert codes(get(cast.admin, q="depot", sort="name", page=9)) == ["depot-25"]
+        assert codes(get(cast.admin, q="nothing", page=2)) == []
+
     @pytest.mark.parametrize(
         "query",
         [
@@ -321,7 +433,6 @@ class TestTable:
             {"sort": ""},
             {"show": "all"},
             {"movements": "usage"},
-            {"page": "9"},
             {"page": "0"},
             {"page": "x"},
             {"page": "\x00"},
@@ -349,7 +460,7 @@ class TestMovements:
     def test_ten_newest_first(self, cast: Cast) -> None:
         for number in range(12):
             spend(cast.marketing, "1", f"use-{number}")
-        movements = get(cast.admin).context["movements"]
+        movements = get(cast.admin, movements="all").context["movements"]
         shown = [movement.entry.reference for movement in movements]
         assert shown == [f"use-{number}" for number in range(11, 1, -1)]
 
@@ -358,6 +469,51 @@ class TestMovements:
         response = get(cast.admin, movements="without-usage")
         kinds = {movement.entry.kind for movement in response.context["movements"]}
         assert kinds == {Kind.PAYMENT}
+
+    def test_who_sees_the_tree_begins_without_usage(self, cast: Cast) -> None:
+        spend(cast.marketing, "1")
+        response = get(cast.finance)
+        assert response.context["without_usage"]
+        assert {each.entry.kind for each in response.context["movements"]} == {Kind.PAYMENT}
+        text = text_of(response)
+        assert "?movements=all" in text
+        assert "?movements=without-usage" in text
+
+    def test_who_sees_a_part_begins_with_all(self, cast: Cast) -> None:
+        spend(cast.marketing, "1")
+        response = get(cast.member)
+        assert not response.context["without_usage"]
+        kinds = [each.entry.kind for each in response.context["movements"]]
+        assert kinds == [Kind.USAGE, Kind.PAYMENT]
+
+    def test_where_there_is_but_usage_it_is_shown(self, db) -> None:
+        company = make_master("delta")
+        admin = make_member(company, Role.MASTER_ADMIN, "admin@delta.example")
+        spend(company, "1")
+        response = get(admin, "delta")
+        assert [each.entry.kind for each in response.context["movements"]] == [Kind.USAGE]
+        assert not response.context["without_usage"]
+
+    def test_a_transfer_is_one_movement_for_who_sees_both_sides(self, cast: Cast) -> None:
+        for number in range(12):
+            there = number % 2
+            transfers.make(
+                source=cast.nile if there else cast.marketing,
+                destination=cast.marketing if there else cast.nile,
+                amount=Decimal(number + 1),
+                key=uuid4(),
+                by=cast.admin,
+                note=f"week {number}",
+            )
+        movements = get(cast.admin).context["movements"]
+        assert [each.detail for each in movements] == [f"week {each}" for each in range(11, 1, -1)]
+        assert movements[0].title == "Nile Retail Group → Marketing"
+        assert movements[0].amount == "12.00"
+        assert not movements[0].is_in
+        assert movements[1].title == "Marketing → Nile Retail Group"
+        one_side = get(cast.member).context["movements"][0]
+        assert one_side.title == "Transfer from Nile Retail Group"
+        assert one_side.is_in
 
     def test_htmx_gets_the_movements_alone(self, cast: Cast) -> None:
         response = get(
@@ -369,7 +525,7 @@ class TestMovements:
 
     def test_signs_and_words(self, cast: Cast) -> None:
         spend(cast.otp, "68.3625")
-        text = text_of(get(cast.admin))
+        text = text_of(get(cast.admin, movements="all"))
         assert f"{MINUS}68.3625" in text
         assert '<span class="in">+10,000.00' in text
 
@@ -400,3 +556,14 @@ def test_the_number_of_queries_does_not_grow_with_the_company(cast: Cast) -> Non
         give(branch, "10")
         spend(branch, "1")
     assert count_queries(cast.admin) <= before <= 15
+
+
+def test_times_bear_the_name_of_the_city(cast: Cast) -> None:
+    assert "Cairo time" in text_of(get(cast.admin))
+    assert "Kuwait time" in text_of(get(cast.gulf_admin, "gulf"))
+
+
+def test_on_paper_the_company_is_named_with_the_moment(cast: Cast) -> None:
+    with time_machine.travel(datetime(2026, 11, 22, 12, 6, tzinfo=UTC), tick=False):
+        text = text_of(get(cast.admin))
+    assert "Nile Retail Group · as of 22 Nov 2026, 14:06, Cairo time" in text

@@ -17,7 +17,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from billing import demo
-from console.wsgi import application
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
@@ -84,6 +83,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        # It looks at the collected static files when it is made.
+        from console.wsgi import application  # noqa: PLC0415
+
         return application
 
     def run(self) -> None:

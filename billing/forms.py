@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, State
 from billing import transfers
-from billing.models import Balance
+from billing.models import Balance, Transfer
 from console import money
 
 
@@ -77,20 +79,41 @@ class AccountField(forms.ChoiceField):
         The master account comes first.
         """
         self.accounts = {str(row.account_id): row.account for row in balances}
+        currency = {"currency": balances[0].account.company.currency}
         labels = [
             (str(row.account_id), _account_label(row, refusals[row.account_id]))
             for row in balances
         ]
         self.choices = [
             ("", gettext("Choose an account")),
-            (gettext("Master account"), labels[:1]),
-            (gettext("Subaccounts"), labels[1:]),
+            (gettext("Master account, available %(currency)s") % currency, labels[:1]),
+            (gettext("Subaccounts, available %(currency)s") % currency, labels[1:]),
         ]
         select = cast(AccountSelect, self.widget)
         select.disabled = frozenset(str(pk) for pk, refusal in refusals.items() if refusal)
 
     def clean(self, value: Any) -> Account:
         return self.accounts[super().clean(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known so far of a transfer that is being typed: a side as soon as it is chosen.
+
+    ``trouble`` says why the amount, or the whole transfer, cannot be made. What would be available
+    afterwards is None until amount and both accounts are there and the ledger would take them.
+    """
+
+    source: Balance | None = None
+    destination: Balance | None = None
+    source_after: Decimal | None = None
+    destination_after: Decimal | None = None
+    trouble: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says what would happen."""
+        return self.source_after is not None
 
 
 class TransferForm(forms.Form):
@@ -126,6 +149,11 @@ class TransferForm(forms.Form):
         required=False,
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "max_length": _(
+                "A note has at most %(limit_value)d characters; this one has %(show_value)d."
+            )
+        },
     )
     # Read in clean(): whatever is wrong with it, the person can only send again with a fresh one.
     key = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -137,13 +165,17 @@ class TransferForm(forms.Form):
         data: Mapping[str, str],
     ) -> None:
         super().__init__(data)
-        self.asked: tuple[Account, Account, Decimal] | None = None
+        self.company = company
+        self.balances = {row.account_id: row for row in balances}
         amount = cast(AmountField, self.fields["amount"])
         amount.decimals = company.decimals
         # The frame of the field shows the currency to who can see it.
         amount.label = format_html(
             '{}<span class="unseen"> ({})</span>', amount.label, company.currency
         )
+        amount.help_text = gettext("Without commas or spaces, for example %(example)s") % {
+            "example": f"{1500:.{company.decimals}f}"
+        }
         listed = {row.account_id: row.account for row in balances}
         cast(AccountField, self.fields["source"]).offer(
             balances, {pk: transfers.cannot_move_from(account) for pk, account in listed.items()}
@@ -159,10 +191,8 @@ class TransferForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Read the key. Without one the transfer could happen twice, so it is not made."""
         cleaned: dict[str, Any] = self.cleaned_data
-        if {"source", "destination", "amount"} <= cleaned.keys():
-            self.asked = (cleaned["source"], cleaned["destination"], cleaned["amount"])
         try:
-            cleaned["key"] = UUID(cleaned.get("key", ""))
+            cleaned["key"] = _read_key(cleaned.get("key", ""))
         except ValueError:
             self.add_error(
                 None,
@@ -174,13 +204,33 @@ class TransferForm(forms.Form):
             self.renew_key()
         return cleaned
 
-    def preview(self) -> transfers.Preview | None:
-        """What would happen now, once the amount and both accounts can be read."""
+    def outlook(self) -> Outlook:
+        """What is known so far, for the preview."""
         self.is_valid()
-        if self.asked is None:
-            return None
-        source, destination, amount = self.asked
-        return transfers.preview(source=source, destination=destination, amount=amount)
+        known = self.cleaned_data
+        if {"source", "destination", "amount"} <= known.keys():
+            told = transfers.preview(
+                source=known["source"], destination=known["destination"], amount=known["amount"]
+            )
+            if told.refusal:
+                return Outlook(told.source, told.destination, trouble=told.refusal.message)
+            return Outlook(
+                told.source, told.destination, told.source_after, told.destination_after
+            )
+        typed = self["amount"].data or ""
+        # Whoever has come as far as "1." is about to write a decimal.
+        is_unfinished = not typed or typed.endswith(".")
+        found = None if is_unfinished else self.errors.get("amount")
+        return Outlook(
+            self._balance("source"),
+            self._balance("destination"),
+            trouble=str(found[0]) if found else "",
+        )
+
+    def _balance(self, field: str) -> Balance | None:
+        """The balance of the account that was chosen there."""
+        account = self.cleaned_data.get(field)
+        return self.balances[account.pk] if account else None
 
     def forgive(self) -> None:
         """Show what is filled in so far without complaining about what is not."""
@@ -203,24 +253,52 @@ class TransferForm(forms.Form):
         else:
             at_source = refusal.account != self.cleaned_data["destination"].pk
             field = "source" if at_source else "destination"
-        self.add_error(field, refusal.message)
         if isinstance(refusal, transfers.KeyConflict):
+            self.add_error(field, self._sent_before())
             self.renew_key()
+        else:
+            self.add_error(field, refusal.message)
+
+    def _sent_before(self) -> SafeString:
+        """What to do about a form that was sent before, as another transfer, with a link to it."""
+        first = Transfer.objects.select_related("master").get(
+            master=self.company, key=self.cleaned_data["key"]
+        )
+        return format_html(
+            '{} <a href="{}">{}</a>',
+            gettext(
+                "This form was sent before, as another transfer. Nothing was moved now."
+                " If you want this one too, press Transfer again."
+            ),
+            first.get_absolute_url(),
+            gettext("See the first transfer"),
+        )
 
 
 def _account_label(row: Balance, refusal: transfers.Refused | None) -> str:
-    """The account's name with what it can spend, and why it cannot be chosen if it cannot."""
+    """The account's name with what it can spend, and why it cannot be chosen if it cannot.
+
+    Short, so that a list on a phone can show all of it: the currency stands above the names.
+    """
     account = row.account
     names = {
         "name": account.name,
         "available": money.format_down(row.available, account.decimals),
     }
     if account.state == State.CLOSED:
-        return gettext("%(name)s (closed)") % names
+        return gettext("%(name)s · closed") % names
     if account.is_shared:
-        return gettext("%(name)s (shared: no balance of its own)") % names
+        return gettext("%(name)s · shared balance") % names
     if account.state == State.SUSPENDED:
-        return gettext("%(name)s: %(available)s available (suspended)") % names
+        return gettext("%(name)s · %(available)s · suspended") % names
     if refusal is not None:
-        return gettext("%(name)s: %(available)s available (company suspended)") % names
-    return gettext("%(name)s: %(available)s available") % names
+        return gettext("%(name)s · %(available)s · company suspended") % names
+    return gettext("%(name)s · %(available)s") % names
+
+
+def _read_key(text: str) -> UUID:
+    """The key as the form wrote it. Raises ValueError for every other way to write a UUID."""
+    key = UUID(text)
+    if str(key) != text:
+        raise ValueError(f"{text!r} is not how a key is written")
+    return key

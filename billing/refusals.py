@@ -25,7 +25,11 @@ class Refused(Exception):
 
 
 class InsufficientBalance(Refused):
-    """More than the available balance was asked for."""
+    """More than the available balance was asked for: a charge, or a transfer.
+
+    ``available`` and ``short_by`` are exact. The sentence rounds down as the pages do, and its two
+    figures add up to what was asked for; usage priced finer than the currency is told exactly.
+    """
 
     code = "insufficient_balance"
 
@@ -35,13 +39,23 @@ class InsufficientBalance(Refused):
         self.available = available
         self.short_by = asked - available
         decimals = money.currency_decimals(currency)
+        told = money.round_down(available, decimals)
+        if asked != money.round_down(asked, decimals):
+            told = available
+        if told > 0:
+            sentence = _(
+                "%(name)s can spend at most %(currency)s %(available)s:"
+                " %(short)s less than asked for."
+            )
+        else:
+            sentence = _("%(name)s has nothing to spend: %(currency)s %(short)s more is needed.")
         super().__init__(
-            _("%(name)s has %(currency)s %(available)s available: %(short)s too little.")
+            sentence
             % {
                 "name": name,
                 "currency": currency,
-                "available": money.format_amount(available, decimals),
-                "short": money.format_amount(self.short_by, decimals),
+                "available": money.format_amount(told, decimals),
+                "short": money.format_amount(asked - told, decimals),
             },
             account=account,
         )

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from typing import NamedTuple
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Access, access_or_404
-from accounts.models import Account
 from billing import transfers
 from billing.forms import TransferForm
 from billing.models import Balance, Entry, Kind, Origin, Transfer
-from billing.tables import TransferTable, made_by
+from billing.tables import Side, SideTable, TransferTable, made_by
 from console import money
 from console.htmx import render_page_or_fragment
 
 PAGE_SIZE = 50
 
 
-class Side(NamedTuple):
-    """One end of a transfer; ``entry`` is None when its balances are not the person's to see."""
-
-    account: Account
-    amount: Decimal
-    entry: Entry | None
+# What an address may fill into the form. Never the key, for a link may be opened twice.
+FILLED_IN = ("amount", "from", "to", "note")
 
 
 @require_safe
@@ -40,10 +36,11 @@ def transfer_list(request: HttpRequest, company: str) -> HttpResponse:
     access = access_or_404(request.user, company)
     found = _visible(access).order_by("-created_at", "-pk")
     before = request.GET.get("before")
-    if before is not None:
+    if before:
         found = _older(found, before)
     rows = list(found[: PAGE_SIZE + 1])
     shown = rows[:PAGE_SIZE]
+    _hide_other_names(access, shown)
     context = {
         "access": access,
         "company": access.company,
@@ -52,7 +49,8 @@ def transfer_list(request: HttpRequest, company: str) -> HttpResponse:
             "%(count)d transfer on this page", "%(count)d transfers on this page", len(shown)
         )
         % {"count": len(shown)},
-        "is_first_page": before is None,
+        "is_first_page": not before,
+        "empty": "" if shown else _why_none(access),
         "older": shown[-1].pk if len(rows) > PAGE_SIZE else None,
     }
     return render_page_or_fragment(
@@ -60,6 +58,8 @@ def transfer_list(request: HttpRequest, company: str) -> HttpResponse:
     )
 
 
+# Kept by the browser, so that Back shows the same key, and what is sent again is known again.
+@cache_control(private=True, no_cache=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def transfer_new(request: HttpRequest, company: str) -> HttpResponse:
     """The form, and sending it. Without JavaScript, Preview and Swap come here by GET."""
@@ -71,7 +71,12 @@ def transfer_new(request: HttpRequest, company: str) -> HttpResponse:
         if answer is not None:
             return answer
         return _render_form(request, access, form, status=422)
-    form = TransferForm(access.company, _balances(access), _typed(request))
+    address = _tidy(request)
+    if address is not None:
+        return redirect(address)
+    typed = {name: request.GET.get(name, "") for name in FILLED_IN}
+    typed["key"] = TransferForm.fresh_key()
+    form = TransferForm(access.company, _balances(access), typed)
     if "preview" not in request.GET:
         form.forgive()
     return _render_form(request, access, form)
@@ -83,7 +88,7 @@ def transfer_preview(request: HttpRequest, company: str) -> HttpResponse:
     access = access_or_404(request.user, company)
     access.require_transfer()
     form = TransferForm(access.company, _balances(access), request.GET)
-    context = {"company": access.company, "preview": form.preview()}
+    context = {"company": access.company, "outlook": form.outlook()}
     return render(request, "billing/_transfer_preview.html", context)
 
 
@@ -92,6 +97,7 @@ def transfer_detail(request: HttpRequest, company: str, pk: int) -> HttpResponse
     """One transfer with both entries; each side's balances only for those who may see them."""
     access = access_or_404(request.user, company)
     transfer = get_object_or_404(_visible(access), pk=pk)
+    _hide_other_names(access, [transfer])
     entries = Entry.objects.filter(
         master=access.company,
         origin=Origin.CONSOLE,
@@ -112,7 +118,8 @@ def transfer_detail(request: HttpRequest, company: str, pk: int) -> HttpResponse
         "company": access.company,
         "transfer": transfer,
         "made_by": made_by(transfer, access.user),
-        "sides": sides,
+        "sides": SideTable(sides, company=access.company),
+        "back": _way_back(transfer) if access.can_transfer else None,
     }
     return render(request, "billing/transfer_detail.html", context)
 
@@ -124,6 +131,17 @@ def _visible(access: Access) -> QuerySet[Transfer]:
         .filter(master=access.company)
         .select_related("master", "source", "destination", "by")
     )
+
+
+def _hide_other_names(access: Access, shown: list[Transfer]) -> None:
+    """To who sees only parts of the company, its other subaccounts have no names: one query."""
+    if access.sees_tree:
+        return
+    visible = set(access.accounts.values_list("pk", flat=True))
+    for transfer in shown:
+        for account in (transfer.source, transfer.destination):
+            if account.pk not in visible and not account.is_master:
+                account.name = _("Another subaccount")
 
 
 def _older(found: QuerySet[Transfer], before: str) -> QuerySet[Transfer]:
@@ -147,12 +165,48 @@ def _balances(access: Access) -> list[Balance]:
     return sorted(found, key=lambda row: (not row.account.is_master, row.account.name.casefold()))
 
 
-def _typed(request: HttpRequest) -> dict[str, str]:
-    """What the address fills in; never the key, for a link may be opened twice."""
-    typed = {name: request.GET.get(name, "") for name in ("amount", "from", "to", "note")}
-    if "swap" in request.GET:
-        typed["from"], typed["to"] = typed["to"], typed["from"]
-    return typed | {"key": TransferForm.fresh_key()}
+def _why_none(access: Access) -> str:
+    """Why a person whose subaccounts all draw on the shared balance sees no transfers, or ""."""
+    if access.sees_tree:
+        return ""
+    accounts = list(access.accounts)
+    if not all(account.is_shared for account in accounts):
+        return ""
+    if len(accounts) == 1:
+        return _(
+            "%(account)s spends from the shared balance, so there is nothing to transfer."
+        ) % {"account": accounts[0]}
+    return _("Your subaccounts spend from the shared balance, so there is nothing to transfer.")
+
+
+def _tidy(request: HttpRequest) -> str | None:
+    """The address to go to instead, when this one is what a form without JavaScript has sent.
+
+    Preview and Swap send all that is in the form: what is empty is left out, and so is the key;
+    the swapped accounts change places.
+    """
+    given = [name for name in FILLED_IN if name in request.GET]
+    swap = "swap" in request.GET
+    if not swap and "key" not in request.GET and all(request.GET[name] for name in given):
+        return None
+    filled = {name: request.GET[name] for name in given if request.GET[name]}
+    if swap:
+        names = {"from": "to", "to": "from"}
+        filled = {names.get(name, name): value for name, value in filled.items()}
+    if "preview" in request.GET:
+        filled["preview"] = "1"
+    return f"{request.path}?{urlencode(filled)}" if filled else request.path
+
+
+def _way_back(transfer: Transfer) -> str:
+    """The address of the form that moves it back, filled in."""
+    filled = {
+        "amount": money.round_down(transfer.amount, transfer.master.decimals),
+        "from": transfer.destination_id,
+        "to": transfer.source_id,
+    }
+    form = reverse("transfer-new", args=[transfer.master.code])
+    return f"{form}?{urlencode(filled)}"
 
 
 def _make(request: HttpRequest, access: Access, form: TransferForm) -> HttpResponse | None:
@@ -192,10 +246,13 @@ def _make(request: HttpRequest, access: Access, form: TransferForm) -> HttpRespo
 def _render_form(
     request: HttpRequest, access: Access, form: TransferForm, status: int = 200
 ) -> HttpResponse:
+    outlook = form.outlook()
     context = {
         "access": access,
         "company": access.company,
         "form": form,
-        "preview": form.preview(),
+        "outlook": outlook,
+        # Above the form and beside the field: twice is enough.
+        "is_told": any(outlook.trouble in told for told in form.errors.values()),
     }
     return render(request, "billing/transfer_new.html", context, status=status)

@@ -165,3 +165,16 @@ def test_it_is_only_read(client, cast, transfer):
     client.force_login(cast.admin)
     assert client.post(transfer.get_absolute_url()).status_code == 405
     assert client.delete(transfer.get_absolute_url()).status_code == 405
+
+
+@pytest.mark.parametrize("page", ["transfer-list", "transfer-detail"])
+def test_a_member_does_not_read_the_names_of_other_subaccounts(client, cast, page):
+    transfer = transfers.make(
+        source=cast.retail, destination=cast.marketing, amount=Decimal(3), key=uuid4(), by=None
+    )
+    arguments = [cast.nile.code] if page == "transfer-list" else [cast.nile.code, transfer.pk]
+    for who, named in ((cast.member, False), (cast.finance, True)):
+        client.force_login(who)
+        text = client.get(reverse(page, args=arguments)).content.decode()
+        assert ("Retail branches" in text) is named
+        assert ("Another subaccount" in text) is not named

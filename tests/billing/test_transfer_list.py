@@ -141,7 +141,7 @@ def test_a_member_of_a_shared_subaccount_sees_no_pool_figures(client, cast):
     move(cast.nile, cast.marketing, "333", by=None)
     client.force_login(cast.otp_member)
     text = client.get(NILE).content.decode()
-    assert "No transfers yet" in text
+    assert "Nothing to transfer" in text
     assert (
         "OTP and security spends from the shared balance, so there is nothing to transfer." in text
     )

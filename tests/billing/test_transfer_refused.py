@@ -111,7 +111,7 @@ def test_a_malformed_account_is_an_error_beside_the_field(admin, ten, name, fiel
     refused(admin, ten | {name: value}, field)
 
 
-@pytest.mark.parametrize("key", ["", "abc", "123", "\x00", "0" * 1000])
+@pytest.mark.parametrize("key", ["", "abc", "123", "\x00", "0" * 1000, "{0}", "\u0660" * 32])
 def test_a_malformed_key_is_a_form_error_with_a_fresh_key(admin, ten, key):
     response = refused(admin, ten | {"key": key}, None, "The form came without its number")
     fresh = response.context["form"]["key"].value()

@@ -31,6 +31,8 @@ def test_an_admin_moves_credit_and_finds_it_in_the_books(
     preview = page.locator("#transfer-preview")
     expect(preview).to_contain_text("Fill in the amount and both accounts")
     look(page, "transfer-new")
+    send = page.get_by_role("button", name="Transfer", exact=True).last
+    place = send.bounding_box()
 
     # The balances before and after appear while one types, and follow the swap.
     page.get_by_label("Amount").press_sequentially("250.75")
@@ -38,6 +40,8 @@ def test_an_admin_moves_credit_and_finds_it_in_the_books(
     choose(page, "To", "Marketing")
     for figure in ("10,500.00", "10,249.25", "500.00", "750.75", "The people of Marketing"):
         expect(preview).to_contain_text(figure)
+    # What is about to be pressed has not moved away.
+    assert send.bounding_box() == place
     swap = page.get_by_role("button", name="Swap the accounts")
     swap.click()
     expect(preview).to_contain_text("10,750.75")
@@ -122,7 +126,8 @@ def test_without_javascript_too(
         page.get_by_role("button", name="Preview").click()
         for figure in ("500.00", "489.50", "20.50", "31.00"):
             expect(page.locator("#transfer-preview")).to_contain_text(figure)
-        assert "csrf" not in page.url
+        for name in ("csrf", "key=", "note="):
+            assert name not in page.url
 
         page.get_by_role("button", name="Transfer", exact=True).last.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Transfer of EGP 10.50")

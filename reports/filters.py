@@ -11,8 +11,9 @@ from typing import Any, cast
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters import DateFilter, FilterSet, MultipleChoiceFilter
 
@@ -66,7 +67,7 @@ class TransactionForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         first, last = cleaned.get("date_from"), cleaned.get("date_to")
         if first and last and last < first:
-            self.add_error("date_to", _("This day is before the first one: swap the two."))
+            self.add_error("date_to", _("This day is before From. Swap the two days."))
         return cleaned
 
 
@@ -137,10 +138,42 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
     def form(self) -> forms.Form:
         """The form. What is no date is shown as text: a date input would hide what was typed."""
         form: forms.Form = super().form
-        for name in ("date_from", "date_to"):
-            if form[name].errors:
+        for name, errors in form.errors.as_data().items():
+            if name in {"date_from", "date_to"} and any(each.code == "invalid" for each in errors):
                 form.fields[name].widget.input_type = "text"
+        for name in {"date_from", "date_to"} & {self.first_wrong}:
+            form.fields[name].widget.attrs["autofocus"] = True
         return form
+
+    @property
+    def first_wrong(self) -> str:
+        """The first field with an error, which takes the focus; "" when there is none."""
+        errors = super().form.errors
+        return next((name for name in self.filters if name in errors), "")
+
+    @property
+    def in_words(self) -> list[str]:
+        """What is filtered, for paper: the period, the accounts, the kinds."""
+        days = {
+            name: formats.date_format(day, "j M Y")
+            for name, day in self.form.cleaned_data.items()
+            if isinstance(day, date)
+        }
+        if len(days) == 2:
+            period = gettext("%(date_from)s to %(date_to)s") % days
+        elif "date_from" in days:
+            period = gettext("from %(date_from)s") % days
+        elif days:
+            period = gettext("until %(date_to)s") % days
+        else:
+            period = gettext("all days")
+        accounts = [str(name) for name in self.chosen_accounts]
+        kinds = [str(label) for label in self.chosen_kinds]
+        return [
+            period,
+            ", ".join(accounts) or gettext("all accounts"),
+            ", ".join(kinds) or gettext("all kinds"),
+        ]
 
     @property
     def periods(self) -> list[Period]:

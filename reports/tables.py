@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-from django.utils.formats import get_format
+from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,39 +18,14 @@ from django_tables2 import Column, Table
 
 from accounts.access import Access
 from accounts.models import User
-from billing.models import Entry
-from console import money
+from billing.models import Entry, Kind
+from console.figures import Figures
 from console.templatetags.console import local
+from reports.descriptions import leg_of, other_sides, title, transfer_pages
 from reports.queries import shows_balance
 
 # What a caller claims to be the moment is worth a line only where it says something new.
 SAME_MOMENT = timedelta(minutes=1)
-
-
-class Figures:
-    """A column of amounts whose points stand in one line, however many decimals each has.
-
-    Figures are set flush right, so shorter ones are filled up with zeros that nobody sees.
-    """
-
-    def __init__(self, values: Iterable[Decimal], decimals: int) -> None:
-        self.decimals = decimals
-        self.point = get_format("DECIMAL_SEPARATOR")
-        tails = (self._tail(money.format_amount(value, decimals)) for value in values)
-        self.width = max(map(len, tails), default=0)
-
-    def cell(self, value: Decimal, *, sign: bool = False) -> SafeString:
-        """The amount, green where it is money in and shown with its sign, red where it is debt."""
-        text = money.format_amount(value, self.decimals, sign=sign)
-        fill = (self.point + "0" * self.width)[len(self._tail(text)) : self.width]
-        if fill:
-            text = format_html('{}<span class="num-fill" aria-hidden="true">{}</span>', text, fill)
-        tone = "in" if sign and value > 0 else "debt" if not sign and value < 0 else ""
-        return format_html('<span class="{}">{}</span>', tone, text) if tone else SafeString(text)
-
-    def _tail(self, text: str) -> str:
-        """The point and what follows it."""
-        return text[text.index(self.point) :] if self.point in text else ""
 
 
 def _column(
@@ -62,17 +37,16 @@ def _column(
 
 
 class TransactionTable(Table):  # type: ignore[misc]
-    """Entries as one person may see them.
+    """Entries as one person may see them; for their transfers, two queries.
 
-    ``names`` has the names of the accounts that the person sees, by id. Time zone and currency
-    stand once, in the headings.
+    ``names`` has the names of the accounts that the person sees, by id. The currency stands once,
+    in the headings; the page names the time zone.
     """
 
     posted_at = _column(gettext_lazy("Posted"), "when")
     account = _column(gettext_lazy("Account"), "who", accessor="account_id")
     kind = _column(gettext_lazy("Kind"), "kind", accessor="get_kind_display")
     description = _column(gettext_lazy("Description"), "what", empty_values=())
-    by = _column(gettext_lazy("By"), "by", default="")
     amount = _column(gettext_lazy("Amount"), "num amount")
     balance_after = _column(
         gettext_lazy("Balance after"), "num balance", short=gettext_lazy("Balance")
@@ -86,26 +60,24 @@ class TransactionTable(Table):  # type: ignore[misc]
         attrs = {"class": "cards transactions"}
 
     def __init__(self, entries: list[Entry], *, access: Access, names: Mapping[int, str]) -> None:
-        super().__init__(entries)
+        shown = [entry.balance_after for entry in entries if shows_balance(entry, names.keys())]
+        self.hides_balances = bool(entries) and not shown
+        super().__init__(entries, exclude=("balance_after",) if self.hides_balances else ())
         self.access = access
         self.company = access.company
         self.names = names
-        decimals = self.company.decimals
-        self.amounts = Figures([entry.amount for entry in entries], decimals)
-        self.balances = Figures(
-            [entry.balance_after for entry in entries if shows_balance(entry, names.keys())],
-            decimals,
-        )
-        self._name_once("posted_at", self.company.time_zone)
-        self._name_once("amount", self.company.currency)
-        self._name_once("balance_after", self.company.currency)
-
-    def _name_once(self, column: str, unit: str) -> None:
-        """Put the unit of a column into its heading."""
-        bound = self.columns[column]
-        bound.column.verbose_name = format_html(
-            '{} <span class="unit">{}</span>', bound.column.verbose_name, unit
-        )
+        # Whoever sees an account knows what its company is called.
+        self.known = {**names, self.company.pk: self.company.name}
+        self.other_sides = other_sides(self.company, entries)
+        self.transfers = transfer_pages(self.company, entries)
+        self.amounts = Figures([entry.amount for entry in entries], self.company.decimals)
+        self.balances = Figures(shown, self.company.decimals)
+        for name in {"amount", "balance_after"} - set(self.exclude):
+            column = self.columns[name].column
+            column.verbose_name = _("%(figure)s, %(currency)s") % {
+                "figure": column.verbose_name,
+                "currency": self.company.currency,
+            }
 
     def render_posted_at(self, record: Entry) -> SafeString:
         """When it was posted, and when it happened where that is another moment."""
@@ -113,11 +85,12 @@ class TransactionTable(Table):  # type: ignore[misc]
         posted = format_html(
             '<time datetime="{}">{}</time>', there.isoformat(), local(there, self.company)
         )
-        happened = record.occurred_at
-        if happened is None or abs(record.posted_at - happened) <= SAME_MOMENT:
+        if record.occurred_at is None or abs(record.posted_at - record.occurred_at) <= SAME_MOMENT:
             return posted
-        note = _("happened %(when)s") % {"when": local(happened, self.company)}
-        return format_html("{}<small>{}</small>", posted, note)
+        happened = timezone.localtime(record.occurred_at, self.company.zone)
+        same_day = happened.date() == there.date()
+        when = formats.date_format(happened, "H:i") if same_day else local(happened, self.company)
+        return format_html("{}<small>{}</small>", posted, _("happened %(when)s") % {"when": when})
 
     def render_account(self, record: Entry) -> SafeString:
         """The account, and whose balance moved where that is another's."""
@@ -125,22 +98,36 @@ class TransactionTable(Table):  # type: ignore[misc]
         name = self.names.get(record.account_id) or _("New account")
         if record.is_own:
             return format_html("{}", name)
-        # Whoever sees an account knows what its company is called.
-        holder = self.names.get(record.holder_id, self.company.name)
+        holder = self.known.get(record.holder_id, self.company.name)
         note = _("balance of %(holder)s") % {"holder": holder}
         return format_html("{}<small>{}</small>", name, note)
 
     def render_description(self, record: Entry) -> SafeString:
-        """What it was for, and the reference by which its author knows it."""
-        return format_html(
-            '{}<small class="reference">{}</small>', record.description, record.reference
-        )
+        """What it was, with a link where it has a page; beneath, what is known of it besides."""
+        other = self.known.get(self.other_sides.get(leg_of(record), 0))
+        text: str = title(record, other)
+        if pk := self.transfers.get(leg_of(record)):
+            page = reverse("transfer-detail", args=[self.company.code, pk])
+            # A page of its own, not new rows for this table.
+            text = format_html('<a href="{}" hx-boost="false">{}</a>', page, text)
+        about = format_html_join(" · ", "{}", ((part,) for part in self._about(record)))
+        return format_html("{}<small>{}</small>" if about else "{}", text, about)
 
-    def render_by(self, value: User) -> str:
+    def _about(self, entry: Entry) -> Iterator[str | SafeString]:
+        """A transfer's note, the reference by which the author knows it, and who did it."""
+        if entry.kind == Kind.TRANSFER and entry.description:
+            yield entry.description
+        # A form's key says nothing to anybody.
+        if leg_of(entry) not in self.transfers:
+            yield format_html('<span class="reference">{}</span>', entry.reference)
+        if entry.by is not None:
+            yield _("by %(name)s") % {"name": self._author(entry.by)}
+
+    def _author(self, user: User) -> str:
         """Who did it. To customers the platform's staff are operators, not addresses."""
-        if value.is_staff and not self.access.user.is_staff:
-            return _("Operator")
-        return str(value)
+        if user.is_staff and not self.access.user.is_staff:
+            return _("an operator")
+        return str(user)
 
     def render_amount(self, value: Decimal) -> SafeString:
         """The movement, with its sign."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import access_or_404
@@ -32,6 +33,8 @@ def transaction_list(request: HttpRequest, company: str) -> HttpResponse:
         "company": access.company,
         "filters": filters,
         "form": filters.form,
+        "picks_accounts": len(accounts) > 1 or "account" in filters.form.errors,
+        "now": timezone.now(),
         "page": page,
         "cursor_is_bad": cursor_is_bad,
         "table": TransactionTable(page.entries, access=access, names=names),

@@ -169,6 +169,16 @@ def test_tampered_cursor_is_refused(cast: Cast, spoil) -> None:
         read_page(entries_of(cast.nile), cast.nile, spoil(cursor))
 
 
+def test_cursor_does_not_tell_how_many_entries_the_pool_has(cast: Cast) -> None:
+    moment = timezone.now()
+    texts = [
+        write_cursor(Cursor("older", moment, cast.nile.pk, seq), cast.nile)
+        for seq in range(10**6, 10**6 + 64)
+    ]
+    # Neighbours have nothing in common, not even where only the number differs.
+    assert len({text[:20] for text in texts}) == len({text[-20:] for text in texts}) == 64
+
+
 def test_cursor_of_another_company_is_refused(cast: Cast) -> None:
     cursor = write_cursor(Cursor("older", timezone.now(), 7, 8), cast.gulf)
     with pytest.raises(BadCursorError):

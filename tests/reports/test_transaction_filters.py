@@ -179,7 +179,25 @@ class TestBadInput:
     def test_reversed_range_is_refused(self, cast: Cast) -> None:
         response = get(cast.finance, date_from="2026-03-02", date_to="2026-03-01")
         assert shown(response) == []
-        assert list(response.context["filters"].form.errors) == ["date_to"]
+        assert response.context["filters"].form.errors == {
+            "date_to": ["This day is before From. Swap the two days."]
+        }
+        # Both are days: the picker stays.
+        assert '<input type="date" name="date_to" value="2026-03-01"' in text_of(response)
+
+    @pytest.mark.parametrize(
+        ("query", "focused"),
+        [
+            ({"date_to": "nonsense", "date_from": "nonsense"}, 'name="date_from"'),
+            ({"date_from": "2026-03-02", "date_to": "2026-03-01"}, 'name="date_to"'),
+            ({"date_to": "nonsense", "kind": "bribe"}, 'name="date_to"'),
+            ({"kind": "bribe"}, 'id="id_kind_picker"'),
+            ({"account": "0"}, 'id="id_account_picker"'),
+        ],
+    )
+    def test_first_wrong_field_has_the_focus(self, cast: Cast, query, focused: str) -> None:
+        [found] = re.findall(r"<[^>]* autofocus[ >][^>]*", text_of(get(cast.finance, **query)))
+        assert focused in found
 
     def test_what_was_typed_stays_in_the_form(self, cast: Cast) -> None:
         response = get(cast.finance, date_from="32 May", date_to="2026-03-01")

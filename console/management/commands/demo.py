@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -36,11 +39,12 @@ class Command(BaseCommand):
         port = listener.getsockname()[1]
         self.stdout.write("Preparing the demo...")
         self.stdout.flush()
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("createcachetable", verbosity=0)
-        call_command("load_demo")
-        if not _static_files_are_collected():
-            call_command("collectstatic", interactive=False, verbosity=0)
+        with _one_at_a_time():
+            call_command("migrate", interactive=False, verbosity=0)
+            call_command("createcachetable", verbosity=0)
+            call_command("load_demo")
+            if not _static_files_are_collected():
+                call_command("collectstatic", interactive=False, verbosity=0)
         # The workers are forks: a connection must not be shared among them.
         connections.close_all()
         if wanted not in {0, port}:
@@ -58,6 +62,16 @@ class Command(BaseCommand):
         others = [f"    {b}  ({a})" for a, b, _ in everyone[3:]]
         more = ["  Others, with the same password:", *others]
         return "\n".join(["", f"  {address}", "", *people, "", *more, "", "  Ctrl-C ends it.", ""])
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two demos that start together prepare one after the other; a killed one holds up nobody."""
+    place = settings.BASE_DIR / "var" / "demo.lock"
+    place.parent.mkdir(exist_ok=True)
+    with place.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

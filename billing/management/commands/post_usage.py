@@ -34,6 +34,9 @@ The file is UTF-8 with a header row and commas; gzip is recognised by itself. Co
                in the company's time zone
   description  at most 500 characters (may be missing)
 
+  manage.py post_usage usage.csv --master nile
+  manage.py post_usage part.csv.gz --master nile --columns account=dept,reference=id --dry-run
+
 Rows are posted in batches, each in a transaction of its own. A reference that was posted before
 is recognised and not charged again: run the same file again after an interruption or a top-up.
 Rows that are not posted go, as they were, with line and reason, to FILE.rejected.csv, which can be
@@ -75,7 +78,11 @@ class Command(BaseCommand):
             help="the usage has happened: post it past the limit and whatever the account's state",
         )
         parser.add_argument("--dry-run", action="store_true", help="decide, and write nothing")
-        parser.add_argument("--rejected", metavar="PATH", help="another place for rejected rows")
+        parser.add_argument(
+            "--rejected",
+            metavar="PATH",
+            help="where rejected rows go; FILE.rejected.csv by default",
+        )
 
     def handle(
         self,

@@ -250,3 +250,14 @@ def test_posting_wants_its_callers_transaction(cast, monkeypatch):
 
 def test_nothing_to_post_is_nothing_written(cast):
     assert post_all(cast.nile) == []
+
+
+def test_a_posting_of_several_legs_is_replayed_leg_by_leg(cast):
+    legs = (Leg(cast.nile.pk, Decimal(-30)), Leg(cast.marketing.pk, Decimal(30)))
+    posting = Posting(Kind.TRANSFER, "t-1", legs)
+    [first] = post_all(cast.nile, posting)
+    [again] = post_all(cast.nile, posting)
+    assert again.status == Status.REPLAYED
+    assert list(again.rows) == list(first.rows)
+    [turned] = post_all(cast.nile, posting._replace(legs=legs[::-1]))
+    assert turned.status == Status.CONFLICT

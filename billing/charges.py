@@ -1,15 +1,44 @@
-"""Charges: usage of the platform, one at a time or many at once."""
+"""Charges: usage of the platform, one at a time or many at once, and what undoes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
-from accounts.models import Account
-from billing.ledger import Leg, Outcome, Posting, post, transact
-from billing.models import Kind, Origin
+from accounts.models import Account, User
+from billing import references
+from billing.ledger import Leg, Outcome, Posting, StartAgain, Status, post, transact
+from billing.models import REVERSIBLE, Entry, Kind, Origin
+from billing.refusals import (
+    AccountClosed,
+    AccountSuspended,
+    BalanceTooLarge,
+    CannotReverse,
+    InsufficientBalance,
+    ReferenceConflict,
+    Refused,
+    UnknownReference,
+)
+
+__all__ = [
+    "AccountClosed",
+    "AccountSuspended",
+    "BalanceTooLarge",
+    "CannotReverse",
+    "Charge",
+    "InsufficientBalance",
+    "ReferenceConflict",
+    "Refused",
+    "StartAgain",
+    "Status",
+    "UnknownReference",
+    "charge",
+    "charge_many",
+    "rehearse_many",
+    "reverse",
+]
 
 
 class Charge(NamedTuple):
@@ -41,8 +70,10 @@ def charge(
 ) -> Outcome:
     """Charge one usage and say what became of it: accepted, replayed, refused or conflict.
 
-    Refusals are returned, not raised. A second call with the same reference and content is
-    replayed. Raises ValueError for an amount of zero or less, or one that does not fit the ledger.
+    ``amount`` is more than zero, in the company's currency, with at most six decimals; ``at`` is
+    when the caller says it happened. Refusals are returned, not raised. A second call with the
+    same reference and content is replayed. Raises ValueError for an amount, reference or
+    description that cannot be kept, StartAgain as ``transact`` does.
     """
     [outcome] = charge_many(
         master=account.master_id,
@@ -59,7 +90,9 @@ def charge_many(
 
     One outcome per charge, in their order: 60, 70, 30 against 100 gives yes, no, yes. All that is
     accepted is committed together. Called twice, the second time all is replayed, and what was
-    refused is decided anew. Raises ValueError and LookupError as ``ledger.post`` does.
+    refused is decided anew. Raises ValueError for an amount, reference or description that cannot
+    be kept, LookupError for an account of another company, StartAgain as ``transact`` does; then
+    nothing was written.
     """
     postings = _postings(charges)
     return transact(lambda: post(master=master, postings=postings, origin=origin))
@@ -76,9 +109,61 @@ def rehearse_many(
     return post(master=master, postings=postings, origin=origin)
 
 
+def reverse(
+    *,
+    master: int,
+    reference: str,
+    reason: str,
+    by: User | None = None,
+    origin: Origin = Origin.API,
+) -> Outcome:
+    """Undo the usage or adjustment that ``reference`` names, whole, for the holders of today.
+
+    ``master`` is the company's id, ``origin`` who named the reference. A reversal of usage is
+    money coming in and always accepted; one that takes an adjustment back is guarded by the
+    available balance, and may be refused. A posting is reversed once: a second call is replayed.
+    Raises UnknownReference, CannotReverse (a transfer, a payment, a reversal), ValueError for an
+    empty reason, StartAgain as ``transact`` does.
+    """
+    if not reason.strip():
+        raise ValueError("a reversal has a reason")
+    references.check_description(reason)
+    undone = list(
+        Entry.objects.filter(master=master, origin=origin, reference=reference).order_by("leg")
+    )
+    if not undone:
+        raise UnknownReference(account=master, reference=reference)
+    kind = Kind(undone[0].kind)
+    if kind not in REVERSIBLE:
+        raise CannotReverse(account=undone[0].account_id, kind=kind)
+    posting = Posting(
+        Kind.REVERSAL,
+        f"{kind}:{origin}:{reference}",
+        tuple(Leg(entry.account_id, -entry.amount) for entry in undone),
+        reason,
+    )
+
+    def work() -> Outcome:
+        [outcome] = post(
+            master=master,
+            postings=[posting],
+            origin=Origin.REVERSAL,
+            by=by.pk if by else None,
+        )
+        return outcome
+
+    return transact(work)
+
+
 def _postings(charges: Sequence[Charge]) -> list[Posting]:
-    if any(charge.amount <= 0 for charge in charges):
-        raise ValueError("a charge is more than zero")
+    try:
+        if any(charge.amount <= 0 for charge in charges):
+            raise ValueError("a charge is more than zero")
+    except InvalidOperation as error:
+        raise ValueError("an amount is a number") from error
+    for charge in charges:
+        references.check(charge.reference)
+        references.check_description(charge.description)
     return [
         Posting(Kind.USAGE, reference, (Leg(account, -amount),), description, at, enforce, moment)
         for account, amount, reference, description, at, enforce, moment in charges

@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import Account, User
+from billing import ledger, references
 from billing.models import CreditLimitChange
 from billing.refusals import SharedBalance
-from billing.tree import lock_balances
+from billing.tree import clock, lock_balances
 
 
 def change(
@@ -26,14 +26,17 @@ def change(
 
     A limit below what is used already is allowed: usage stops, money coming in is accepted.
     Returns the row of the history, or None when the limit was that already: a second call changes
-    nothing.
-    Raises ValueError for a negative limit or an empty reason, SharedBalance for an account that
-    draws on its master account. ``moment`` is for demo, import of history and tests only.
+    nothing. Raises ValueError for a limit that is negative or does not fit, or an empty reason,
+    SharedBalance for an account that draws on its master account. ``moment`` is for demo, import
+    of history and tests only.
     """
     if limit < 0:
         raise ValueError("a credit limit is zero or more")
     if not reason.strip():
         raise ValueError("a credit limit changes for a reason")
+    references.check_description(reason)
+    if not ledger.fits(limit):
+        raise ValueError(f"{limit} does not fit the ledger")
     with transaction.atomic(durable=True):
         balance = lock_balances(account)[account.pk]
         if balance.mode == "shared":
@@ -47,7 +50,7 @@ def change(
             new=limit,
             reason=reason,
             by=by,
-            changed_at=moment or timezone.now(),
+            changed_at=moment or clock(),
         )
         balance.credit_limit = limit
         balance.save(update_fields=["credit_limit"])

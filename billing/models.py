@@ -1,6 +1,6 @@
-"""Money at rest: balances, entries, transfers and the history of credit limits.
+"""Money at rest: balances, entries, holds, transfers and the history of credit limits.
 
-Only ``billing.ledger`` writes entries and balances. Entry and Balance begin every key and index
+Only ``billing.ledger`` writes entries, balances and holds. These three begin every key and index
 with ``master`` and have no foreign key constraint but Balance -> Account, so that they can be
 spread over machines by master account (``docs/ledger.md``). Tables, triggers and the
 composite foreign keys that Django cannot express are SQL in ``migrations/``.
@@ -8,6 +8,7 @@ composite foreign keys that Django cannot express are SQL in ``migrations/``.
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal
 from typing import ClassVar, Self
 
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Account, BalanceMode, User
+from billing import references
 
 # numeric(20, 6): fourteen digits before the point. One amount has at most twelve.
 MAX_DIGITS = 20
@@ -55,8 +57,10 @@ CONTRA = {
     Kind.TRANSFER: Contra.TRANSFERS,
     Kind.USAGE: Contra.USAGE_REVENUE,
     Kind.ADJUSTMENT: Contra.ADJUSTMENTS,
-    Kind.REVERSAL: Contra.USAGE_REVENUE,
 }
+
+# What an operator can undo; a reversal has the contra account of what it undoes.
+REVERSIBLE = (Kind.USAGE, Kind.ADJUSTMENT)
 
 
 class Origin(models.TextChoices):
@@ -67,6 +71,8 @@ class Origin(models.TextChoices):
     PAYMENT = "payment", pgettext_lazy("origin", "Payment")
     IMPORT = "import", _("Import")
     SYSTEM = "system", _("System")
+    # Names what is undone: "usage:api:msg-17". So each is undone once.
+    REVERSAL = "reversal", pgettext_lazy("origin", "Reversal")
 
 
 class Balance(models.Model):
@@ -139,6 +145,11 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """
         return self.filter(account__in=Account.objects.visible_to(user))
 
+    def spending(self) -> Self:
+        """Usage, and the reversals that take it back: what the platform earns, negated."""
+        undone = Q(kind=Kind.REVERSAL, reference__startswith=f"{Kind.USAGE}:")
+        return self.filter(Q(kind=Kind.USAGE) | undone)
+
 
 class Entry(models.Model):
     """One immutable signed movement of one holder's credit, attributed to one account."""
@@ -167,12 +178,17 @@ class Entry(models.Model):
     leg = models.SmallIntegerField()
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     origin = models.CharField(_("origin"), max_length=12, choices=Origin.choices)
-    reference = models.CharField(_("reference"), max_length=200)
-    description = models.CharField(_("description"), max_length=500, blank=True)
+    # Room for a reversal's, which holds the reference of what it undoes.
+    reference = models.CharField(_("reference"), max_length=240)
+    description = models.CharField(
+        _("description"), max_length=references.MAX_DESCRIPTION, blank=True
+    )
     amount = models.DecimalField(_("amount"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES)
     balance_after = models.DecimalField(
         _("balance after"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES
     )
+    # The hold that this usage was captured from.
+    hold_id = models.UUIDField(_("hold"), null=True)
 
     objects: ClassVar[models.Manager[Entry]] = EntryQuerySet.as_manager()
 
@@ -192,6 +208,19 @@ class Entry(models.Model):
                 condition=(~Q(kind__in=[Kind.USAGE, Kind.REFUND]) | Q(amount__lt=0))
                 & (~Q(kind=Kind.PAYMENT) | Q(amount__gt=0)),
                 name="entry_sign_fits_kind",
+            ),
+            models.CheckConstraint(
+                condition=(~Q(kind=Kind.REVERSAL) & ~Q(origin=Origin.REVERSAL))
+                | Q(
+                    kind=Kind.REVERSAL,
+                    origin=Origin.REVERSAL,
+                    reference__regex=f"^({'|'.join(REVERSIBLE)}):",
+                ),
+                name="entry_reversal_names_what_it_undoes",
+            ),
+            models.CheckConstraint(
+                condition=Q(hold_id__isnull=True) | Q(kind=Kind.USAGE),
+                name="entry_captured_is_usage",
             ),
         ]
         indexes = [
@@ -218,13 +247,117 @@ class Entry(models.Model):
 
     @property
     def contra(self) -> Contra:
-        """The platform's account on the other side."""
-        return CONTRA[Kind(self.kind)]
+        """The platform's account on the other side; a reversal's is that of what it undoes."""
+        kind = self.kind
+        if kind == Kind.REVERSAL:
+            kind, _colon, _undone = self.reference.partition(":")
+        return CONTRA[Kind(kind)]
 
     @property
     def balance_before(self) -> Decimal:
         """The holder's credit before this entry."""
         return self.balance_after - self.amount
+
+
+class HoldState(models.TextChoices):
+    """A hold is open, and then ends once."""
+
+    OPEN = "open", pgettext_lazy("hold", "Open")
+    CAPTURED = "captured", pgettext_lazy("hold", "Captured")
+    RELEASED = "released", pgettext_lazy("hold", "Released")
+    EXPIRED = "expired", pgettext_lazy("hold", "Expired")
+
+
+class Hold(models.Model):
+    """Credit of ``holder`` that is reserved for usage of ``account`` to come.
+
+    What is not captured yet counts as on hold while it is open. The holder stays what it was when
+    the hold was placed, also when the account's balance mode changes.
+    """
+
+    pk = models.CompositePrimaryKey("master", "id")
+    master = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    id = models.UUIDField(default=uuid.uuid4, editable=False)
+    holder = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        null=True,
+    )
+    origin = models.CharField(_("origin"), max_length=12, choices=Origin.choices)
+    reference = models.CharField(_("reference"), max_length=references.MAX_LENGTH)
+    description = models.CharField(
+        _("description"), max_length=references.MAX_DESCRIPTION, blank=True
+    )
+    amount = models.DecimalField(_("amount"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES)
+    captured = models.DecimalField(
+        _("captured"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES, default=Decimal(0)
+    )
+    state = models.CharField(
+        _("state"), max_length=10, choices=HoldState.choices, default=HoldState.OPEN
+    )
+    placed_at = models.DateTimeField(_("placed"))
+    expires_at = models.DateTimeField(_("expires"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["master", "origin", "reference"], name="hold_reference_unique"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive"),
+            models.CheckConstraint(condition=~Q(reference=""), name="hold_has_a_reference"),
+            models.CheckConstraint(
+                condition=Q(captured__gte=0, captured__lte=F("amount")),
+                name="hold_captured_at_most_held",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("placed_at")), name="hold_expires_later"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=HoldState.OPEN, ended_at__isnull=True, captured__lt=F("amount"))
+                | Q(state=HoldState.CAPTURED, ended_at__isnull=False, captured__gt=0)
+                | Q(
+                    state__in=[HoldState.RELEASED, HoldState.EXPIRED],
+                    ended_at__isnull=False,
+                    captured__lt=F("amount"),
+                ),
+                name="hold_state_is_whole",
+            ),
+        ]
+        indexes = [
+            # What has expired, of one holder or of all: only open holds are searched.
+            models.Index(
+                fields=["master", "holder", "expires_at"],
+                name="hold_open_by_expiry",
+                condition=Q(state=HoldState.OPEN),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"hold {self.reference} of {self.amount}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still reserves credit."""
+        return self.state == HoldState.OPEN
+
+    @property
+    def remaining(self) -> Decimal:
+        """What can still be captured, in the company's currency."""
+        return self.amount - self.captured if self.is_open else Decimal(0)
 
 
 class Transfer(models.Model):

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from billing.models import HoldState, Kind
 from console import money
 
 
@@ -107,6 +108,67 @@ class BalanceTooLarge(Refused):
             % {"name": name},
             account=account,
         )
+
+
+class HoldEnded(Refused):
+    """The hold was captured, released or has expired: nothing of it is reserved any more."""
+
+    code = "hold_ended"
+
+    def __init__(self, *, account: int, state: HoldState) -> None:
+        self.state = state
+        sentence = {
+            "captured": _("The hold was captured already."),
+            "released": _("The hold was released."),
+            "expired": _("The hold has expired."),
+        }[state]
+        super().__init__(sentence, account=account)
+
+
+class MoreThanHeld(Refused):
+    """More was to be captured than remains of the hold. The figures are exact."""
+
+    code = "more_than_held"
+
+    def __init__(self, *, account: int, remaining: Decimal, asked: Decimal, currency: str) -> None:
+        self.remaining = remaining
+        self.asked = asked
+        decimals = money.currency_decimals(currency)
+        super().__init__(
+            _("The hold has %(currency)s %(remaining)s left: %(asked)s cannot be captured of it.")
+            % {
+                "currency": currency,
+                "remaining": money.format_amount(remaining, decimals),
+                "asked": money.format_amount(asked, decimals),
+            },
+            account=account,
+        )
+
+
+class UnknownReference(Refused):
+    """No posting has the reference."""
+
+    code = "unknown_reference"
+
+    def __init__(self, *, account: int, reference: str) -> None:
+        super().__init__(
+            _("There is no posting with the reference %(reference)s.") % {"reference": reference},
+            account=account,
+        )
+
+
+class CannotReverse(Refused):
+    """The posting is of a kind that is undone otherwise, or not at all."""
+
+    code = "cannot_reverse"
+
+    def __init__(self, *, account: int, kind: Kind) -> None:
+        sentence = {
+            "transfer": _("A transfer is undone by another transfer, not by a reversal."),
+            "payment": _("A payment is undone by a refund, not by a reversal."),
+            "reversal": _("A reversal cannot be reversed."),
+        }.get(kind, _("Only usage and adjustments can be reversed."))
+        super().__init__(sentence, account=account)
 
 
 class ReferenceConflict(Refused):

@@ -6,6 +6,9 @@ no posting is decided on what was true a moment ago.
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import cast
+
 from django.db import connection, transaction
 
 from accounts.models import Account, BalanceMode, State
@@ -79,6 +82,14 @@ def lock_balances(account: Account) -> dict[int, Balance]:
         .order_by("account_id")
     )
     return {row.account_id: row for row in rows}
+
+
+def clock() -> datetime:
+    """The database's clock, which all moments of money are taken from; call it under the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (moment,) = cursor.fetchone()
+    return cast(datetime, moment)
 
 
 def _set_state(account: Account, state: State) -> None:

@@ -11,7 +11,6 @@ import codecs
 import csv
 import gzip
 import io
-import re
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +19,8 @@ from decimal import Decimal
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
+from billing import references
 from billing.charges import Charge
-from billing.models import Entry
 from console import money
 
 # Our names of the columns; a file has others if --columns says so.
@@ -35,10 +34,6 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MALFORMED = "malformed"
 UNKNOWN_ACCOUNT = "unknown_account"
 
-# No control characters, line ends or changes of direction: they would hide what makes two
-# references different, and references are printed on terminals.
-_REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]{1,200}")
-_LONGEST_DESCRIPTION = Entry._meta.get_field("description").max_length or 0
 _FOREIGN = {
     b"PK\x03\x04": "It is a zip archive or a spreadsheet: save the sheet as CSV (UTF-8).",
     b"\xff\xfe": "It is UTF-16: save it as UTF-8.",
@@ -118,13 +113,18 @@ class UsageFile:
                 continue
             line, cells = row
             try:
-                reference = _read_reference(cells[reference_at])
+                reference = references.check(cells[reference_at])
                 amount = _read_amount(cells[amount_at])
                 at = None if moment_at is None else self._read_moment(cells[moment_at])
                 description = ""
                 if description_at is not None:
-                    description = _read_description(cells[description_at])
-            except (_MalformedError, money.AmountError) as error:
+                    description = references.check_description(cells[description_at])
+            except (
+                _MalformedError,
+                money.AmountError,
+                references.ReferenceMalformed,
+                references.DescriptionMalformed,
+            ) as error:
                 yield Rejected(line, str(error), cells=cells)
                 continue
             account = self._accounts.get(cells[account_at])
@@ -154,25 +154,11 @@ class UsageFile:
         return moment
 
 
-def _read_reference(text: str) -> str:
-    if not text or text.isspace():
-        raise _MalformedError("The reference is missing.")
-    if _REFERENCE.fullmatch(text) is None:
-        raise _MalformedError("A reference has at most 200 characters and no control characters.")
-    return text
-
-
 def _read_amount(text: str) -> Decimal:
     amount = money.read_amount(text)
     if amount <= 0:
         raise _MalformedError("The amount is not more than zero.")
     return amount
-
-
-def _read_description(text: str) -> str:
-    if len(text) > _LONGEST_DESCRIPTION:
-        raise _MalformedError(f"The description has more than {_LONGEST_DESCRIPTION} characters.")
-    return text
 
 
 def _positions(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:

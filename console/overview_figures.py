@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Access
 from accounts.models import Account, State
-from billing.models import CONTRA, Balance, Contra, Entry, Kind
+from billing.models import Balance, Entry, Kind
 from console.figures import Figures
 from console.money import round_down
 from reports.descriptions import leg_of, other_sides, title
 from reports.queries import visible_entries
 
 # Usage, and the reversals that take it back.
-SPENDING = [kind for kind, contra in CONTRA.items() if contra == Contra.USAGE_REVENUE]
+SPENDING = [Kind.USAGE, Kind.REVERSAL]
 # An account runs low when it could not go on for three days like in the last seven, or when nine
 # tenths of its limit are used.
 PACE = timedelta(days=7)
@@ -188,7 +188,8 @@ def _usage(
     recent = now - PACE
     sums = (
         visible_entries(access, accounts)
-        .filter(kind__in=SPENDING, posted_at__gte=min(month, recent))
+        .spending()
+        .filter(posted_at__gte=min(month, recent))
         .order_by()
         .values("account_id")
         .annotate(

@@ -36,8 +36,9 @@ def spend(account: Account, amount: str, reference: str = "", moment: datetime |
 
 
 def reverse_usage(account: Account, amount: str) -> None:
-    posting = Posting(Kind.REVERSAL, str(uuid4()), (Leg(account.pk, Decimal(amount)),), "typo")
-    transact(lambda: post(master=account.master_id, postings=[posting], origin=Origin.API))
+    leg = Leg(account.pk, Decimal(amount))
+    posting = Posting(Kind.REVERSAL, f"usage:api:{uuid4()}", (leg,), "typo")
+    transact(lambda: post(master=account.master_id, postings=[posting], origin=Origin.REVERSAL))
 
 
 def codes(response) -> list[str]:

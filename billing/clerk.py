@@ -1,0 +1,312 @@
+"""Deciding: what becomes of each posting, against the balances that were locked.
+
+No statement is run here: what a decision needs was read before, what it leads to is written after.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from accounts.models import State
+from billing.ledger_sql import AccountRow, Books, EntryRow, Purse
+from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState, Kind
+from billing.postings import Capture, Leg, Outcome, Posting, Status
+from billing.refusals import (
+    AccountClosed,
+    AccountSuspended,
+    BalanceTooLarge,
+    HoldEnded,
+    InsufficientBalance,
+    MoreThanHeld,
+    ReferenceConflict,
+    Refused,
+    SharedBalance,
+)
+
+_TOO_LARGE = Decimal(10) ** (MAX_DIGITS - DECIMAL_PLACES)
+# What a suspended account may not do. An operator may correct it, and a capture takes what was
+# granted before.
+_BY_CUSTOMERS = (Kind.USAGE, Kind.TRANSFER)
+
+
+class Clerk:
+    """Decides postings one after the other against the locked balances, and says what to write."""
+
+    def __init__(
+        self,
+        master: int,
+        origin: str,
+        by: int | None,
+        purses: dict[int, Purse],
+        books: Books,
+    ) -> None:
+        self.master = master
+        self.origin = origin
+        self.by = by
+        self.accounts = books.accounts
+        self.booked = books.booked
+        self.clock = books.clock
+        self.company = books.accounts[master]
+        self.holders = purses
+        # Found once an account, not once a posting: whose balance it moves, and why it may not
+        # spend whatever that is.
+        self.purses = {
+            account.id: purses[account.holder]
+            for account in books.accounts.values()
+            if account.holder in purses
+        }
+        self.bars = {
+            account.id: bar
+            for account in books.accounts.values()
+            if (bar := _bar(account) or _bar(self.company)) is not None
+        }
+        self.holds: dict[UUID, Hold] = {}
+        self.expired: dict[int, list[Hold]] = defaultdict(list)
+        self.moved: dict[int, Purse] = {}
+        self.changed: dict[UUID, Hold] = {}
+        self.outcomes: list[Outcome] = []
+
+    def strained(self, asked: Iterable[Leg]) -> set[int]:
+        """The holders who cannot carry all that is asked for while as much as now is on hold.
+
+        Before they refuse, they release what has expired: it must be read for them.
+        """
+        if not any(purse.on_hold for purse in self.holders.values()):
+            return set()
+        left = {purse.holder: purse.credit for purse in self.holders.values() if purse.on_hold}
+        for account, amount in asked:
+            holder = self.purses[account].holder
+            if amount < 0 and holder in left:
+                left[holder] += amount
+        return {holder for holder, credit in left.items() if credit < self.holders[holder].floor}
+
+    def know(self, holds: Iterable[Hold]) -> None:
+        """The holds that the postings capture, and those of strained holders that have expired."""
+        for hold in holds:
+            self.holds[hold.id] = hold
+            if hold.is_open and hold.expires_at <= self.clock:
+                self.expired[hold.holder_id].append(hold)
+
+    def decide(self, postings: Iterable[Posting]) -> Iterator[EntryRow]:
+        """Accept, replay or refuse each posting; the rows to write as they come.
+
+        ``outcomes``, in ``moved`` the holders whose balance changed, and in ``changed`` the holds
+        that did, grow meanwhile.
+        """
+        for posting in postings:
+            booked = self.booked.get(posting.reference)
+            if booked is not None:
+                self.outcomes.append(_repeated(posting, booked))
+                continue
+            capture = posting.capture
+            if capture is None:
+                refusal = self._refusal(posting)
+            else:
+                refusal = self._capture_refusal(posting, capture)
+            if refusal is not None:
+                self.outcomes.append(Outcome(Status.REFUSED, refusal=refusal))
+                continue
+            if capture is None:
+                rows = self._enter(posting, posting.legs)
+            else:
+                rows = self._capture(posting, capture)
+            self.booked[posting.reference] = rows
+            self.outcomes.append(Outcome(Status.ACCEPTED, rows))
+            yield from rows
+
+    def _refusal(self, posting: Posting) -> Refused | None:
+        """Why the posting cannot be made, or None. Only what reduces a balance is guarded."""
+        moved: dict[int, Decimal] = {}
+        for account, amount in posting.legs:
+            purse = self.purses[account]
+            holder = purse.holder
+            if holder != account and posting.kind == Kind.TRANSFER:
+                return _has_no_balance(self.accounts[account])
+            credit = moved.get(holder, purse.credit) + amount
+            if abs(credit) >= _TOO_LARGE:
+                return BalanceTooLarge(account=account, name=self.accounts[account].name)
+            moved[holder] = credit
+            if amount < 0 and posting.enforce_limit:
+                refusal = self._spending_refusal(account, amount, credit, posting.kind)
+                if refusal is not None:
+                    return refusal
+        return None
+
+    def _spending_refusal(
+        self, account: int, amount: Decimal, credit: Decimal, kind: Kind
+    ) -> Refused | None:
+        """Why the account may not spend minus ``amount``, which leads to ``credit``."""
+        bar = self.bars.get(account)
+        if bar is not None and (kind in _BY_CUSTOMERS or isinstance(bar, AccountClosed)):
+            return bar
+        purse = self.purses[account]
+        if credit < purse.floor:
+            self._release_expired(purse)
+        if credit < purse.floor:
+            return InsufficientBalance(
+                account=purse.holder,
+                name=self.accounts[purse.holder].name,
+                available=credit - amount - purse.floor,
+                asked=-amount,
+                currency=self.company.currency,
+            )
+        return None
+
+    def place(self, hold: Hold) -> Refused | None:
+        """Reserve the hold's amount with the holder of today; why it cannot be, or None."""
+        purse = self.purses[hold.account_id]
+        if purse.on_hold + hold.amount >= _TOO_LARGE:
+            return BalanceTooLarge(
+                account=hold.account_id, name=self.accounts[hold.account_id].name
+            )
+        refusal = self._spending_refusal(
+            hold.account_id, -hold.amount, purse.credit - hold.amount, Kind.USAGE
+        )
+        if refusal is None:
+            hold.holder_id = purse.holder
+            purse.reserve(hold.amount)
+            self.moved[purse.holder] = purse
+        return refusal
+
+    def end(self, hold: Hold, state: HoldState) -> None:
+        """End an open hold: what remains of it is available again."""
+        purse = self.holders[hold.holder_id]
+        purse.reserve(-hold.remaining)
+        hold.state, hold.ended_at = state, self.clock
+        self.moved[purse.holder] = purse
+        self.changed[hold.id] = hold
+
+    def _release_expired(self, purse: Purse) -> None:
+        for hold in self.expired.pop(purse.holder, ()):
+            if hold.is_open:
+                self.end(hold, HoldState.EXPIRED)
+
+    def _capture_refusal(self, posting: Posting, capture: Capture) -> Refused | None:
+        """Why the posting cannot take from its hold, or None.
+
+        The available balance is none of the reasons: what is on hold is set apart from it.
+        """
+        hold = self.holds[capture.hold]
+        purse = self.holders[capture.holder]
+        if hold.is_open and self._moment(posting, purse) >= hold.expires_at:
+            self.end(hold, HoldState.EXPIRED)
+        if not hold.is_open:
+            return HoldEnded(account=hold.account_id, state=HoldState(hold.state))
+        asked = -posting.legs[0].amount if posting.legs else hold.remaining
+        if asked > hold.remaining:
+            return MoreThanHeld(
+                account=hold.account_id,
+                remaining=hold.remaining,
+                asked=asked,
+                currency=self.company.currency,
+            )
+        if abs(purse.credit - asked) >= _TOO_LARGE:
+            return BalanceTooLarge(account=purse.holder, name=self.accounts[purse.holder].name)
+        return None
+
+    def _capture(self, posting: Posting, capture: Capture) -> list[EntryRow]:
+        """Turn reserved credit into usage: of the hold's account, by the hold's holder."""
+        hold = self.holds[capture.hold]
+        purse = self.holders[capture.holder]
+        amount = -posting.legs[0].amount if posting.legs else hold.remaining
+        purse.reserve(-amount)
+        hold.captured += amount
+        self.changed[hold.id] = hold
+        if capture.final or hold.captured == hold.amount:
+            self.end(hold, HoldState.CAPTURED)
+        return self._enter(posting, [Leg(hold.account_id, -amount)], purse, hold.id)
+
+    def _enter(
+        self,
+        posting: Posting,
+        legs: Sequence[Leg],
+        holder: Purse | None = None,
+        hold_id: UUID | None = None,
+    ) -> list[EntryRow]:
+        """Move the holders' balances and make the entries that say so.
+
+        ``holder`` is whose balance it is when it is not the accounts' own.
+        """
+        rows = []
+        for number, (account, amount) in enumerate(legs):
+            purse = holder or self.purses[account]
+            self.moved[purse.holder] = purse
+            purse.seq += 1
+            purse.credit += amount
+            purse.posted_at = self._moment(posting, purse)
+            row = EntryRow(
+                self.master,
+                purse.holder,
+                purse.seq,
+                account,
+                self.by,
+                purse.posted_at,
+                posting.occurred_at,
+                number,
+                posting.kind._value_,  # the same as .value, which is slow
+                self.origin,
+                posting.reference,
+                posting.description,
+                amount,
+                purse.credit,
+                hold_id,
+            )
+            rows.append(row)
+        return rows
+
+    def _moment(self, posting: Posting, purse: Purse) -> datetime:
+        """The later of the clock under the lock and the holder's last: time never runs back."""
+        last = purse.posted_at
+        if posting.moment is None:
+            return self.clock if last is None or last < self.clock else last
+        if last is not None and posting.moment < last:
+            raise ValueError(f"{posting.moment} is before the holder's last entry, {last}")
+        if posting.moment > self.clock:
+            raise ValueError(f"{posting.moment} has not come yet")
+        return posting.moment
+
+
+def _repeated(posting: Posting, booked: Sequence[EntryRow]) -> Outcome:
+    """What becomes of a posting whose reference is in the books: ``booked`` are its rows."""
+    if _same_content(posting, booked):
+        return Outcome(Status.REPLAYED, booked)
+    account = booked[0].account_id
+    return Outcome(
+        Status.CONFLICT, refusal=ReferenceConflict(account=account, reference=posting.reference)
+    )
+
+
+def _same_content(posting: Posting, booked: Sequence[EntryRow]) -> bool:
+    """Whether the booked rows, by leg, are what this posting would write.
+
+    Of a capture of all that remains: whatever it was that remained.
+    """
+    capture = posting.capture
+    if any(row.hold_id != (capture and capture.hold) for row in booked):
+        return False
+    if capture is not None and not posting.legs:
+        return True
+    return len(booked) == len(posting.legs) and all(
+        row.kind == posting.kind and row.account_id == leg.account and row.amount == leg.amount
+        for row, leg in zip(booked, posting.legs, strict=True)
+    )
+
+
+def _bar(account: AccountRow) -> Refused | None:
+    """Why the account may not spend whatever its balance. Closed or suspended by hand."""
+    if account.state == State.CLOSED:
+        return AccountClosed(account=account.id, name=account.name)
+    if account.state == State.SUSPENDED:
+        return AccountSuspended(account=account.id, name=account.name)
+    return None
+
+
+def _has_no_balance(account: AccountRow) -> Refused:
+    """Why credit cannot be moved from or to an account that another one holds."""
+    if account.state == State.CLOSED:
+        return AccountClosed(account=account.id, name=account.name)
+    return SharedBalance(account=account.id, name=account.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -190,7 +190,7 @@ class Entry(models.Model):
     # The hold that this usage was captured from.
     hold_id = models.UUIDField(_("hold"), null=True)
 
-    objects: ClassVar[models.Manager[Entry]] = EntryQuerySet.as_manager()
+    objects = EntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry")

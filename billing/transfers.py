@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, State, User
+from billing import holds
 from billing.ledger import Leg, Posting, StartAgain, post, transact
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Balance, Kind, Origin, Transfer
 from billing.refusals import (
@@ -165,6 +166,9 @@ def preview(*, source: Account, destination: Account, amount: Decimal) -> Previe
     rows = {row.account_id: row for row in found}
     for account in (source, destination):
         rows[account.pk].account = account
+    if amount > rows[source.pk].available:
+        # As the ledger does, which then releases what has expired.
+        rows[source.pk].on_hold -= holds.expired(source)
     return Preview(
         source=rows[source.pk],
         destination=rows[destination.pk],

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import QuerySet
-
 from accounts.access import Access
-from billing.models import Entry
+from billing.models import Entry, EntryQuerySet
 
 
-def visible_entries(access: Access, accounts: Collection[int]) -> QuerySet[Entry]:
+def visible_entries(access: Access, accounts: Collection[int]) -> EntryQuerySet:
     """The entries attributed to the accounts that the person sees, with who made them.
 
     ``accounts`` are the ids of ``access.accounts``, read once by the caller. What the balance was

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -9,8 +10,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from billing import limits, transfers
-from billing.models import Balance, CreditLimitChange, Entry, Transfer
+from billing import holds, limits, transfers
+from billing.models import Balance, CreditLimitChange, Entry, Hold, Transfer
 from tests.factories import set_limit
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,13 @@ def entry(cast, **fields):
         ({"kind": "refund"}, "entry_sign_fits_kind"),
         ({"kind": "payment", "amount": -1}, "entry_sign_fits_kind"),
         ({"seq": 1}, "billing_entry_pkey"),
+        ({"hold_id": uuid4()}, "entry_captured_is_usage"),
+        ({"kind": "reversal"}, "entry_reversal_names_what_it_undoes"),
+        ({"origin": "reversal"}, "entry_reversal_names_what_it_undoes"),
+        (
+            {"kind": "reversal", "origin": "reversal", "reference": "transfer:console:r"},
+            "entry_reversal_names_what_it_undoes",
+        ),
     ],
 )
 def test_an_entry_that_cannot_be_is_refused(cast, fields, constraint):
@@ -151,17 +159,19 @@ def test_no_foreign_key_leaves_the_three_but_from_balance_to_account(db):
         cursor.execute(
             "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint"
             " WHERE contype = 'f'"
-            " AND conrelid IN ('billing_entry'::regclass, 'billing_balance'::regclass)"
+            " AND conrelid IN ('billing_entry'::regclass, 'billing_balance'::regclass,"
+            " 'billing_hold'::regclass)"
         )
         assert cursor.fetchall() == [("billing_balance", "accounts_account")]
 
 
-def test_every_key_and_index_of_entries_and_balances_begins_with_the_master(db):
+def test_every_key_and_index_of_the_three_begins_with_the_master(db):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_attribute"
             " ON attrelid = indrelid AND attnum = indkey[0]"
-            " WHERE indrelid IN ('billing_entry'::regclass, 'billing_balance'::regclass)"
+            " WHERE indrelid IN ('billing_entry'::regclass, 'billing_balance'::regclass,"
+            " 'billing_hold'::regclass)"
             " AND attname <> 'master_id'"
         )
         assert cursor.fetchall() == []
@@ -226,3 +236,78 @@ def test_a_limit_is_refused_when_negative_without_reason_or_for_a_shared_account
     with pytest.raises(transfers.SharedBalance):
         limits.change(account=cast.otp, limit=Decimal(1), reason="x")
     assert not CreditLimitChange.objects.exists()
+
+
+@pytest.fixture
+def hold(cast):
+    return holds.hold(account=cast.retail, amount=Decimal(10), reference="h-1").hold
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"amount": 0}, "hold_amount_positive"),
+        ({"reference": ""}, "hold_has_a_reference"),
+        ({"captured": 11}, "hold_captured_at_most_held"),
+        ({"captured": -1}, "hold_captured_at_most_held"),
+        ({"expires_at": timezone.now() - HOUR}, "hold_expires_later"),
+        ({"state": "lost"}, "hold_state_is_whole"),
+        ({"state": "released"}, "hold_state_is_whole"),
+        ({"ended_at": timezone.now()}, "hold_state_is_whole"),
+        ({"captured": 10}, "hold_state_is_whole"),
+        ({"state": "captured", "ended_at": timezone.now()}, "hold_state_is_whole"),
+        (
+            {"state": "expired", "ended_at": timezone.now(), "captured": 10},
+            "hold_state_is_whole",
+        ),
+    ],
+)
+def test_a_hold_that_cannot_be_is_refused(cast, fields, constraint):
+    whole = {
+        "master": cast.nile,
+        "holder": cast.retail,
+        "account": cast.retail,
+        "origin": "api",
+        "reference": "h-2",
+        "amount": Decimal(10),
+        "placed_at": timezone.now(),
+        "expires_at": timezone.now() + HOUR,
+    }
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        Hold.objects.create(**(whole | fields))
+    Hold.objects.create(**whole)
+    with pytest.raises(IntegrityError, match="hold_reference_unique"), transaction.atomic():
+        Hold.objects.create(**whole)
+
+
+@pytest.mark.parametrize("role", ["origin", "replica", "local"])
+def test_what_a_hold_was_placed_as_stays(cast, hold, role):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL session_replication_role = {role}")
+    for change in (
+        "id = gen_random_uuid()",
+        f"master_id = {cast.gulf.pk}",
+        f"holder_id = {cast.nile.pk}",
+        f"account_id = {cast.nile.pk}",
+        "amount = 11",
+        "reference = 'h-2'",
+        "origin = 'console'",
+        "description = 'other'",
+        "placed_at = placed_at - interval '1 day'",
+        "expires_at = expires_at + interval '1 day'",
+        f"by_id = {cast.admin.pk}",
+    ):
+        refused(f"UPDATE billing_hold SET {change}", match="refused this change")
+    refused("DELETE FROM billing_hold", match="DELETE on billing_hold is refused")
+    refused("TRUNCATE billing_hold", match="TRUNCATE on billing_hold is refused")
+
+
+def test_a_hold_ends_once_and_what_was_captured_stays_so(cast, hold):
+    holds.capture(master=cast.nile.pk, hold=hold.id, amount=Decimal(4), reference="c-1")
+    refused("UPDATE billing_hold SET captured = 3", match="refused this change")
+    holds.release(master=cast.nile.pk, hold=hold.id)
+    for change in ("state = 'open', ended_at = NULL", "state = 'expired'", "captured = 5"):
+        refused(f"UPDATE billing_hold SET {change}", match="refused this change")

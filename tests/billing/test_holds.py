@@ -342,13 +342,10 @@ class TestEnding:
         let_expire(place(cast.retail, "20", "campaign-2"))
         place(cast.retail, "20", "campaign-3")
         let_expire(Hold.objects.get(reference="campaign-3"))
-        transfers.make(
-            source=cast.retail,
-            destination=cast.nile,
-            amount=Decimal(20),
-            key=uuid.uuid4(),
-            by=cast.admin,
-        )
+        whole = balance_of(cast.retail).credit
+        move = {"source": cast.retail, "destination": cast.nile, "amount": whole}
+        assert transfers.preview(**move).refusal is None
+        transfers.make(**move, key=uuid.uuid4(), by=cast.admin)
         assert balance_of(cast.retail).on_hold == 0
 
 

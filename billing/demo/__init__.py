@@ -20,9 +20,9 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
 from accounts.models import Account, Membership, Role, User
-from billing import charges, limits, transfers, tree
+from billing import adjustments, charges, holds, limits, transfers, tree
 from billing.charges import Charge
-from billing.demo.cast import COMPANIES, Company
+from billing.demo.cast import COMPANIES, Campaign, Company, Goodwill, Mistake
 from billing.demo.people import OPERATOR, PEOPLE, Person
 from billing.demo.plan import Event, Limited, Moved, Paid, Used, history
 from billing.ledger import Leg, Outcome, Posting, Status, post, transact
@@ -155,6 +155,42 @@ def _load_company(company: Company, now: datetime, say: Callable[[str], None]) -
     for event in events:
         clerk.take(event)
     clerk.flush()
+    for correction in company.today:
+        _take_today(correction, accounts)
+
+
+def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Account]) -> None:
+    """What needs no moment of the past; a second call is replayed."""
+    account = accounts[event.account]
+    operator = User.objects.get(email=OPERATOR.email)
+    if isinstance(event, Campaign):
+        holds.hold(
+            account=account,
+            amount=event.amount,
+            reference=event.reference,
+            description=event.description,
+            expires_in=holds.LONGEST,
+        )
+    elif isinstance(event, Goodwill):
+        _require(
+            adjustments.make(
+                account=account,
+                amount=event.amount,
+                reason=event.reason,
+                reference=event.reference,
+                by=operator,
+            )
+        )
+    else:
+        usage = Entry.objects.filter(master=account.master_id, account=account, kind=Kind.USAGE)
+        _require(
+            charges.reverse(
+                master=account.master_id,
+                reference=usage.latest("posted_at", "seq").reference,
+                reason=event.reason,
+                by=operator,
+            )
+        )
 
 
 class _Clerk:

@@ -132,6 +132,31 @@ class Extra(NamedTuple):
     note: str
 
 
+class Campaign(NamedTuple):
+    """Credit that is on hold for messages to come."""
+
+    account: str
+    amount: Decimal
+    reference: str
+    description: str
+
+
+class Goodwill(NamedTuple):
+    """What the operator added by hand."""
+
+    account: str
+    amount: Decimal
+    reference: str
+    reason: str
+
+
+class Mistake(NamedTuple):
+    """An account whose last usage was charged wrongly, and given back."""
+
+    account: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Company:
     """A master account with all that is below it."""
@@ -146,6 +171,8 @@ class Company:
     methods: tuple[Method, ...]
     subs: tuple[Sub, ...]
     extras: tuple[Extra, ...] = ()
+    # What came after the history: today.
+    today: tuple[Campaign | Goodwill | Mistake, ...] = ()
 
 
 SMS_EG, WHATSAPP_EG, VOICE_EG = Decimal("0.1250"), Decimal("0.1890"), Decimal("0.4175")
@@ -168,6 +195,11 @@ NILE = Company(
         Method("FWR", "Top up by Fawry", 10_000),
         Method("CRD", "Top up by card, Visa ending 4242", 20_000),
         Method("CIB", "Bank transfer, CIB"),
+    ),
+    today=(
+        Mistake("marketing", "Sent to a test list, agreed with support"),
+        Goodwill("delivery", Decimal("150.00"), "ADJ-0117", "Late delivery reports, ticket 4711"),
+        Campaign("marketing", Decimal("1250.00"), "white-friday", "White Friday, 10,000 SMS"),
     ),
     subs=(
         Sub(

@@ -20,10 +20,10 @@ from django.utils import timezone
 
 from accounts.models import Account, BalanceMode, Membership, Role, User
 from billing import charges, demo, tree
-from billing.demo.cast import COMPANIES, GULF, NILE
+from billing.demo.cast import COMPANIES, GULF, NILE, Campaign
 from billing.demo.people import OPERATOR, PEOPLE
 from billing.demo.plan import Limited, Moved, Paid, Used, history
-from billing.models import Balance, CreditLimitChange, Entry, Kind, Transfer
+from billing.models import Balance, CreditLimitChange, Entry, Hold, Kind, Transfer
 from tests.factories import make_master
 
 MASTERS = {"nile": "EGP", "najd": "SAR", "gulf": "KWD"}
@@ -36,7 +36,17 @@ def run(*arguments: str) -> str:
 
 
 def counts() -> dict[str, int]:
-    tables = (Account, Balance, CreditLimitChange, EmailAddress, Entry, Membership, Transfer, User)
+    tables = (
+        Account,
+        Balance,
+        CreditLimitChange,
+        EmailAddress,
+        Entry,
+        Hold,
+        Membership,
+        Transfer,
+        User,
+    )
     return {table.__name__: table.objects.count() for table in tables}
 
 
@@ -80,13 +90,14 @@ class TestLoaded(TestCase):
         assert min(modes[BalanceMode.ALLOCATED], modes[BalanceMode.SHARED]) >= 4
 
     def test_a_year_of_usage_payments_and_transfers_up_to_now(self):
-        found = Entry.objects.values("master__code").annotate(
+        past = Entry.objects.exclude(kind__in=[Kind.REVERSAL, Kind.ADJUSTMENT])
+        found = past.values("master__code").annotate(
             first=Min("posted_at"), last=Max("posted_at"), kinds=Count("kind", distinct=True)
         )
         for one in found:
             assert timedelta(days=364) < self.before - one["first"] < timedelta(days=367)
             assert self.before - timedelta(days=1) < one["last"] < self.before
-            assert one["kinds"] == 3
+            assert one["kinds"] == 3  # usage, payments, transfers
         assert 40_000 < Entry.objects.count() < 80_000
         kinds = Counter(Entry.objects.values_list("kind", flat=True))
         assert kinds[Kind.PAYMENT] > 70
@@ -120,7 +131,9 @@ class TestLoaded(TestCase):
         for company in COMPANIES:
             planned = Counter(type(event) for event in history(company, now))
             entries = Entry.objects.filter(master__code=company.code).count()
-            assert entries == planned[Used] + planned[Paid] + 2 * planned[Moved]
+            today = [event for event in company.today if not isinstance(event, Campaign)]
+            posted = planned[Used] + planned[Paid] + 2 * planned[Moved] + len(today)
+            assert entries == posted
 
     def test_one_account_is_restricted_at_its_limit_and_one_is_low(self):
         balances = self.balances()
@@ -141,13 +154,21 @@ class TestLoaded(TestCase):
         assert balances["gulf"].credit_limit == 0 < balances["gulf"].credit
         assert balances["najd"].credit < 0 < balances["najd"].credit_limit
 
+    def test_a_campaign_is_on_hold_and_a_mistake_put_right(self):
+        marketing = self.balances()["marketing"]
+        assert marketing.on_hold == 1250 < marketing.available
+        kinds = Counter(Entry.objects.values_list("kind", flat=True))
+        assert (kinds[Kind.REVERSAL], kinds[Kind.ADJUSTMENT]) == (1, 1)
+
     def test_limits_have_a_history_of_the_past(self):
         changes = CreditLimitChange.objects.filter(account__code="nile").order_by("id")
         assert [change.new for change in changes] == [10_000, 20_000, 30_000]
         assert self.before - changes[0].changed_at > timedelta(days=364)
 
     def test_what_people_typed_has_the_decimals_of_the_currency(self):
-        typed = Entry.objects.exclude(kind=Kind.USAGE).select_related("account__master")
+        typed = Entry.objects.exclude(kind__in=[Kind.USAGE, Kind.REVERSAL]).select_related(
+            "account__master"
+        )
         places = defaultdict(set)
         for entry in typed:
             normal = entry.amount.normalize().as_tuple().exponent

@@ -193,7 +193,7 @@ def _engage(
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("the ledger runs in its caller's transaction")
     purses = ledger_sql.lock(master, accounts, holders)
-    books = ledger_sql.read(master, accounts, origin, references)
+    books = ledger_sql.read(master, accounts | holders, origin, references)
     missing = accounts - books.accounts.keys()
     if missing:
         raise LookupError(f"accounts {sorted(missing)} are not of master account {master}")

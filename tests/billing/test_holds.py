@@ -249,6 +249,21 @@ class TestCapturing:
         assert capture(hold).status == Status.ACCEPTED
         assert balance_of(cast.retail).credit == Decimal("-99.5")
 
+    def test_a_balance_too_large_for_the_books_is_refused(self, cast):
+        hold = place(cast.retail, "20.50")
+        charges.charge(
+            account=cast.retail,
+            amount=Decimal("99999999999999"),
+            reference="m-1",
+            enforce_limit=False,
+        )
+        assert capture(hold, "20").status == Status.ACCEPTED
+        charges.charge(
+            account=cast.retail, amount=Decimal(1), reference="m-2", enforce_limit=False
+        )
+        outcome = capture(hold, "0.5", "c-2")
+        assert (outcome.refusal.code, outcome.refusal.account) == ("too_large", cast.retail.pk)
+
     def test_it_keeps_its_holder_through_a_switch_of_mode(self, cast):
         hold = place(cast.otp, "100")
         Account.objects.filter(pk=cast.otp.pk).update(balance_mode="allocated")

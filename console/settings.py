@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_tables2",
     "lucide",
+    "ninja",
+    "procrastinate.contrib.django",
     "whitenoise.runserver_nostatic",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -180,6 +182,15 @@ CACHES = {
     }
 }
 
+# --- The API -------------------------------------------------------------------------------
+
+# Both are counted in each process: with 2 workers a key may ask twice as often.
+API_REQUESTS_PER_SECOND = env.int(
+    "API_REQUESTS_PER_SECOND", default=1000, validate=validate.Range(min=1)
+)
+# Requests without a valid key from one address.
+API_FAILURES_PER_MINUTE = 60
+
 # --- Hardening -----------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -225,5 +236,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # That a job ran stands in its row; only what goes wrong is worth a line.
+        "procrastinate": {"level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},
     },
 }

@@ -7,6 +7,7 @@ import os
 import pytest
 from django.core.cache import cache
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 from django.test import TransactionTestCase
 
 from tests.factories import Cast, make_cast
@@ -30,8 +31,22 @@ def _flush_past_the_triggers(self: TransactionTestCase) -> None:
         for table, name in triggers:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
         _flush(self)
+        _flush_jobs(cursor)
         for table, name in triggers:
             cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+
+
+def _flush_jobs(cursor: CursorWrapper) -> None:
+    """Procrastinate's models are unmanaged, so Django leaves their tables as they are."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM procrastinate_jobs)"
+        " OR EXISTS (SELECT FROM procrastinate_workers)"
+    )
+    if cursor.fetchone()[0]:
+        cursor.execute(
+            "TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_workers,"
+            " procrastinate_periodic_defers"
+        )
 
 
 TransactionTestCase._fixture_teardown = _flush_past_the_triggers

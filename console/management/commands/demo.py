@@ -20,6 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from billing import demo
+from console.management import worker
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
@@ -45,13 +46,14 @@ class Command(BaseCommand):
             call_command("load_demo")
             if not _static_files_are_collected():
                 call_command("collectstatic", interactive=False, verbosity=0)
-        # The workers are forks: a connection must not be shared among them.
+        # The workers of both kinds are forks: a connection must not be shared among them.
         connections.close_all()
         if wanted not in {0, port}:
             self.stdout.write(self.style.WARNING(f"Port {wanted} is busy: using {port} instead."))
         self.stdout.write(self._welcome(port))
         self.stdout.flush()
-        _Server(listener).run()
+        with worker.beside(listener):
+            _Server(listener).run()
 
     def _welcome(self, port: int) -> str:
         everyone = demo.logins()
@@ -92,6 +94,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "loglevel": "error",
             "post_worker_init": _end_with_the_terminal,
+            "worker_exit": _leave_undisturbed,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
@@ -109,6 +112,13 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def _end_with_the_terminal(worker: Any) -> None:
     # A closed terminal must not kill a worker outright: the last one has to stop PostgreSQL.
     signal.signal(signal.SIGHUP, worker.handle_exit)
+
+
+def _leave_undisturbed(arbiter: Any, worker: Any) -> None:
+    # Ctrl-C comes from the terminal and once more from the master: the second must not reach a
+    # worker that is leaving PostgreSQL.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types

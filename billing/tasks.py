@@ -1,0 +1,69 @@
+"""The jobs of the worker, ``manage.py procrastinate worker``: what has to happen by itself.
+
+Each of them may run twice, also at the same moment, and does no harm then: whoever takes a worker
+for dead may be wrong. None has a ``lock``: one that was killed would hold up the later ones of its
+kind, and with them whatever is to wake it. A ``queueing_lock`` lets at most one of a kind wait: so
+nothing piles up while no worker runs.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
+
+from billing import holds
+
+logger = logging.getLogger(__name__)
+
+# A job that takes its worker with it each time is left alone after so many times.
+ATTEMPTS = 5
+# Hours that finished jobs stay to be looked at: those that went well, and all others too.
+HOURS_OF_SUCCESS = 24
+HOURS_OF_FAILURE = 30 * 24
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="expire_holds")
+def expire_holds(timestamp: int) -> None:
+    """Give back what holds past their time still keep, every minute.
+
+    Only the figure "on hold" waits for this: nothing is captured after its time, and a charge that
+    lacks credit expires its holder's holds itself. What one run leaves, the next one finds.
+    """
+    expired = holds.sweep()
+    logger.log(logging.INFO if expired else logging.DEBUG, "Expired %d holds.", expired)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="retry_stalled_jobs", pass_context=True)
+async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
+    """Give the jobs of workers that died (kill -9, no power) to those that live, every minute.
+
+    A worker that has not been heard of for 30 seconds is dead.
+    """
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs():
+        if job.attempts >= ATTEMPTS:
+            logger.error("Job %s ended its worker %d times: given up.", job.call_string, ATTEMPTS)
+            await manager.finish_job(job, Status.FAILED, delete_job=False)
+            continue
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:  # A later one waits already, and does the same.
+            await manager.finish_job(job, Status.ABORTED, delete_job=False)
+        logger.warning("Job %s had lost its worker.", job.call_string)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queueing_lock="remove_old_jobs", pass_context=True)
+async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
+    """Remove jobs that ended long ago, every hour: their rows would only grow in number."""
+    manager = context.app.job_manager
+    await manager.delete_old_jobs(HOURS_OF_SUCCESS)
+    await manager.delete_old_jobs(
+        HOURS_OF_FAILURE, include_failed=True, include_cancelled=True, include_aborted=True
+    )

@@ -8,6 +8,8 @@ BIN := .venv/bin
 # Written when .venv holds what uv.lock says.
 SYNCED := .venv/.synced
 CHROMIUM := /usr/bin/chromium
+# An accountant that does not know us: the tests have it check the books.
+HLEDGER := /usr/bin/hledger
 
 # uv: the certificates and the Python of this machine, and this project's environment, whatever
 # another one in the caller's shell says.
@@ -57,7 +59,7 @@ help: ## list these commands
 demo: $(SYNCED) ## serve the console with demo data until Ctrl-C (PORT=8000)
 	@$(BIN)/python manage.py demo
 
-test: $(SYNCED) $(CHROMIUM) ## run all tests (ARGS="-k transfer" for some of them)
+test: $(SYNCED) $(CHROMIUM) $(HLEDGER) ## run all tests (ARGS="-k transfer" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(SYNCED) ## check style, types, the direction of imports, settings and migrations
@@ -100,3 +102,6 @@ $(BIN)/uv:
 
 $(CHROMIUM):
 	@$(call apt,chromium fonts-dejavu-core)
+
+$(HLEDGER):
+	@$(call apt,hledger)

@@ -32,14 +32,14 @@ def at_once(*jobs: Callable[[], Any]) -> list[Any]:
         return [future.result(timeout=60) for future in [pool.submit(run, job) for job in jobs]]
 
 
-def wait_until_someone_waits_for_a_lock() -> None:
-    """Until another session of this database is blocked: a fact, not a guess about timing."""
+def wait_until_someone_waits_for_a_lock(sessions: int = 1) -> None:
+    """Until so many other sessions of this database are blocked: a fact, not a guess at timing."""
     with connection.cursor() as cursor:
         for _ in range(2000):
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                 " AND wait_event_type = 'Lock' AND pg_sleep(0.01) IS NOT NULL"
             )
-            if cursor.fetchone()[0]:
+            if cursor.fetchone()[0] >= sessions:
                 return
     raise AssertionError("nobody came to wait for the lock")

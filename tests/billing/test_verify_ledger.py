@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from uuid import uuid4
@@ -10,7 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from billing import charges, transfers
+from billing import adjustments, charges, holds, transfers
+from billing.ledger import Leg, Posting, post, transact
+from billing.models import Kind, Origin
 from tests.factories import set_limit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +29,41 @@ def books(cast):
     )
     charges.charge(account=cast.otp, amount=Decimal("0.0075"), reference="m-1")
     charges.charge(account=cast.retail, amount=Decimal("2"), reference="m-2")
+    charges.reverse(master=cast.nile.pk, reference="m-1", reason="Not delivered", by=cast.operator)
+    adjust(cast)
+    place_holds(cast)
     return cast
+
+
+def adjust(cast):
+    """One adjustment by its verb, and one of two legs; both are taken back."""
+    adjustments.make(
+        account=cast.nile, amount=Decimal(3), reason="Agreed", reference="a-1", by=cast.operator
+    )
+    legs = (Leg(cast.nile.pk, Decimal(1)), Leg(cast.retail.pk, Decimal(2)))
+    posting = Posting(Kind.ADJUSTMENT, "a:2", legs)
+    transact(lambda: post(master=cast.nile.pk, postings=[posting], origin=Origin.CONSOLE))
+    for reference in ("a-1", "a:2"):
+        charges.reverse(
+            master=cast.nile.pk, reference=reference, reason="A slip", origin=Origin.CONSOLE
+        )
+
+
+def place_holds(cast):
+    """One open and partly captured, with another's balance; captured, released, expired ones."""
+
+    def place(account, reference, **keywords):
+        ten = Decimal(10)
+        return holds.hold(account=account, amount=ten, reference=reference, **keywords).hold
+
+    shared = place(cast.otp, "h-open")
+    holds.capture(master=cast.nile.pk, hold=shared.id, amount=Decimal("1.5"), reference="c-1")
+    holds.capture(master=cast.nile.pk, hold=shared.id, amount=Decimal("0.5"), reference="c-2")
+    whole = place(cast.marketing, "h-captured")
+    holds.capture(master=cast.nile.pk, hold=whole.id, reference="c-3")
+    holds.release(master=cast.nile.pk, hold=place(cast.marketing, "h-released").id)
+    place(cast.marketing, "h-expired", expires_in=timedelta(microseconds=1))
+    assert holds.sweep() == 1
 
 
 def run(**options):
@@ -40,7 +77,13 @@ def run(**options):
 
 def cook(sql, *parameters):
     """What only a superuser could do: walk past the triggers and change the books."""
-    tables = ["billing_entry", "billing_creditlimitchange", "billing_balance", "accounts_account"]
+    tables = [
+        "billing_entry",
+        "billing_hold",
+        "billing_creditlimitchange",
+        "billing_balance",
+        "accounts_account",
+    ]
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
@@ -55,21 +98,40 @@ def cook(sql, *parameters):
                 cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 
+def cook_past(table, constraint, sql):
+    """As ``cook``, past a CHECK constraint too; it is back afterwards, for what comes next."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [constraint]
+        )
+        [[definition]] = cursor.fetchall()
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+        cook(sql)
+        definition = definition.removesuffix(" NOT VALID")
+        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition} NOT VALID")
+
+
 def test_clean_books_pass_with_counts(books):
     code, out, err = run()
     assert (code, err) == (0, "")
-    assert "Looked at entries: 8, balances: 6, transfers: 1, credit limit changes: 2." in out
-    assert "Credit in all: EGP 10,518.4925." in out
+    assert (
+        "Looked at entries: 18, balances: 6, holds: 4, transfers: 1, credit limit changes: 2."
+    ) in out
+    assert "Credit in all: EGP 10,506.50." in out
+    assert (
+        "Contra accounts: payments clearing 10,520.50, transfers 0.00,"
+        " usage revenue \N{MINUS SIGN}14.00, adjustments 0.00."
+    ) in out
     assert "Credit in all: KWD 300.000." in out
-    assert out.count("  ok  ") == 10
-    assert "All 10 checks hold." in out
+    assert out.count("  ok  ") == 16
+    assert "All 16 checks hold." in out
 
 
 def test_one_master_accounts_books_alone(books):
     cook("UPDATE billing_balance SET credit = credit + 1 WHERE account_id = %s", books.gulf.pk)
     code, out, _ = run(master="nile")
     assert code == 0
-    assert "Looked at entries: 7, balances: 4" in out
+    assert "Looked at entries: 17, balances: 4, holds: 4" in out
     assert run(master="gulf")[0] == 1
     assert run()[0] == 1
 
@@ -113,7 +175,85 @@ COOKED = {
         "UPDATE billing_creditlimitchange SET old = 99 WHERE new = 50",
         "the one before ended at 100.000000",
     ),
-    "hold": ("UPDATE billing_balance SET on_hold = 1 WHERE credit > 1000", "open holds give 0"),
+    "transfers in all": (
+        "UPDATE billing_entry SET amount = 6 WHERE kind = 'transfer' AND leg = 1",
+        "of them transfers -1.000000",
+    ),
+    "contra": (
+        "UPDATE billing_entry SET amount = -3 WHERE reference = 'm-2'",
+        "credit 10506.500000, contra accounts 10505.500000",
+    ),
+    "on hold": (
+        "UPDATE billing_balance SET on_hold = on_hold + 1 WHERE credit > 1000",
+        "9.000000 on hold, open holds give 8.000000",
+    ),
+    "on hold of none": (
+        "UPDATE billing_balance SET on_hold = 1 WHERE on_hold = 0 AND mode = 'allocated'",
+        "1.000000 on hold, open holds give 0",
+    ),
+    "held": (
+        "UPDATE billing_hold SET amount = 11 WHERE state = 'open'",
+        "8.000000 on hold, open holds give 9.000000",
+    ),
+    "ended": (
+        "UPDATE billing_hold SET state = 'released', ended_at = placed_at WHERE state = 'open'",
+        "8.000000 on hold, open holds give 0",
+    ),
+    "captured": (
+        "UPDATE billing_hold SET captured = 2.000001 WHERE state = 'open'",
+        "2.000001 of 10.000000 captured, its entries give 2.000000",
+    ),
+    "never captured": (
+        "UPDATE billing_hold SET captured = 1 WHERE state = 'released'",
+        "1.000000 of 10.000000 captured, its entries give 0",
+    ),
+    "capture of another": (
+        "UPDATE billing_entry SET account_id = holder_id WHERE reference = 'c-2'",
+        "is of account otp, holder nile",
+    ),
+    "capture of nothing": (
+        "DELETE FROM billing_hold WHERE reference = 'h-captured'",
+        "(reference c-3, leg 0): there is no hold",
+    ),
+    "late capture": (
+        "UPDATE billing_hold SET expires_at = placed_at + interval '1 microsecond'",
+        "(reference c-1, leg 0): posted",
+    ),
+    "holder of hold": (
+        "UPDATE billing_hold SET holder_id = (SELECT id FROM accounts_account"
+        " WHERE code = 'retail') WHERE reference = 'h-released'",
+        "(api h-released) of account marketing: its account, holder and master do not belong",
+    ),
+    "end of hold": (
+        "UPDATE billing_hold SET ended_at = expires_at WHERE state = 'released'",
+        "(api h-released) of account marketing: released, 0.000000 of 10.000000 captured, ended",
+    ),
+    "reversal of less": (
+        "UPDATE billing_entry SET amount = 0.0074 WHERE reference = 'usage:api:m-1'",
+        "reversal reversal usage:api:m-1: 0 of its 1 legs undo one of the 1 that it names",
+    ),
+    "reversal of one leg": (
+        "DELETE FROM billing_entry WHERE reference = 'adjustment:console:a:2' AND leg = 1",
+        "adjustment:console:a:2: 1 of its 1 legs undo one of the 2 that it names",
+    ),
+    "reversal of nothing": (
+        "UPDATE billing_entry SET reference = 'm-0' WHERE reference = 'm-1'",
+        "usage:api:m-1: 0 of its 1 legs undo one of the 0 that it names",
+    ),
+    "reversal of another's": (
+        "UPDATE billing_entry SET account_id = holder_id WHERE reference = 'm-1'",
+        "usage:api:m-1: 0 of its 1 legs",
+    ),
+    "reversal of a reversal": (
+        "UPDATE billing_entry SET reference = 'usage:reversal:usage:api:m-1'"
+        " WHERE reference = 'adjustment:console:a-1'",
+        "usage:reversal:usage:api:m-1: 0 of its 1 legs undo one of the 1 that it names",
+    ),
+    "reversal of a payment": (
+        "UPDATE billing_entry SET reference = 'usage:payment:' || (SELECT reference"
+        " FROM billing_entry WHERE kind = 'payment' LIMIT 1) WHERE reference = 'usage:api:m-1'",
+        "0 of its 1 legs undo one of the 1 that it names",
+    ),
     "mode": (
         "UPDATE accounts_account SET balance_mode = 'allocated' WHERE balance_mode = 'shared'",
         "its balance row: mode shared",
@@ -131,3 +271,46 @@ def test_cooked_books_are_named_and_exit_with_1(books, how):
     assert sentence in err
     assert "WRONG" in err
     assert "master account nile" in err or how == "holder"
+
+
+PAST = {
+    "more than held": (
+        "billing_hold",
+        "hold_captured_at_most_held",
+        "UPDATE billing_hold SET captured = 11 WHERE state = 'captured'",
+        "11.000000 of 10.000000 captured",
+    ),
+    "open and ended": (
+        "billing_hold",
+        "hold_state_is_whole",
+        "UPDATE billing_hold SET ended_at = placed_at WHERE state = 'open'",
+        "open, 2.000000 of 10.000000 captured, ended 20",
+    ),
+    "captured and nothing": (
+        "billing_hold",
+        "hold_state_is_whole",
+        "UPDATE billing_hold SET state = 'captured' WHERE state = 'released'",
+        "captured, 0.000000 of 10.000000 captured, ended 20",
+    ),
+    "captured as another kind": (
+        "billing_entry",
+        "entry_captured_is_usage",
+        "UPDATE billing_entry SET kind = 'refund' WHERE reference = 'c-1'",
+        "but is refund",
+    ),
+    "reversal by another name": (
+        "billing_entry",
+        "entry_reversal_names_what_it_undoes",
+        "UPDATE billing_entry SET origin = 'api' WHERE reference = 'usage:api:m-1'",
+        "reversal api usage:api:m-1: 0 of its 1 legs undo one of the 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", PAST)
+def test_what_the_database_refuses_is_named_too(books, how):
+    table, constraint, sql, sentence = PAST[how]
+    cook_past(table, constraint, sql)
+    code, _, err = run()
+    assert code == 1
+    assert sentence in err

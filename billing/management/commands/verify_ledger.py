@@ -16,7 +16,9 @@ from console import money
 class Command(BaseCommand):
     """Prints what was counted; exits 1 and names the first wrong row of each failed check."""
 
-    help = "Recompute balances, sequences, references, transfers and limits from the entries."
+    help = (
+        "Recompute balances, references, transfers, reversals, holds and limits from the entries."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--master", metavar="CODE", help="only this master account's books")
@@ -32,8 +34,14 @@ class Command(BaseCommand):
         counted = ", ".join(f"{name}: {number:,}" for name, number in report.counts.items())
         self.stdout.write(f"Looked at {counted}.")
         for currency, credit in report.credit.items():
-            amount = money.format_amount(credit, money.currency_decimals(currency))
+            decimals = money.currency_decimals(currency)
+            amount = money.format_amount(credit, decimals)
             self.stdout.write(f"Credit in all: {currency} {amount}.")
+            sides = ", ".join(
+                f"{contra.label.lower()} {money.format_amount(total, decimals)}"
+                for contra, total in report.contra[currency].items()
+            )
+            self.stdout.write(f"Contra accounts: {sides}.")
         wrong = {finding.check: finding for finding in report.findings}
         for check in report.checks:
             if check not in wrong:

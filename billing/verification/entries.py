@@ -1,63 +1,8 @@
-"""Proof of the books: recompute everything from the entries and name what does not fit.
-
-Each check is one set-based statement that returns the rows that are wrong; all of them, and the
-counts, read one REPEATABLE READ snapshot, so that charges may go on meanwhile.
-"""
+"""Checks of entries, balances, transfers and the history of credit limits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
-
-from django.db import connection, transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """``sql`` selects (master_id, sentence about the row), in the order of the books."""
-
-    name: str
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A check that failed: how many rows are wrong, and a sentence about the first."""
-
-    check: str
-    rows: int
-    first: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was looked at and what was wrong; ``credit`` is the total by currency."""
-
-    counts: dict[str, int]
-    credit: dict[str, Decimal]
-    checks: list[str]
-    findings: list[Finding]
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether everything fits."""
-        return not self.findings
-
-
-# %(master)s is a master account's id, or NULL for the whole database.
-OF_MASTER = "(%(master)s::bigint IS NULL OR {}.master_id = %(master)s)"
-
-
-def _code(account: str) -> str:
-    """SQL for the code of the account with this id, or the id where there is no such account."""
-    return f"coalesce((SELECT code FROM accounts_account WHERE id = {account}), {account}::text)"
-
-
-ENTRY = (
-    "format('entry %%s of holder %%s (reference %%s, leg %%s)',"
-    f" e.seq, {_code('e.holder_id')}, e.reference, e.leg)"
-)
+from billing.verification.check import ENTRY, OF_MASTER, Check, code
 
 CHECKS = [
     Check(
@@ -99,13 +44,14 @@ CHECKS = [
         SELECT b.master_id, format(
             'balance of account %%s: credit %%s, last entry %%s at %%s;'
             ' its entries give %%s, %%s, %%s',
-            {_code("b.account_id")}, b.credit, b.last_seq, b.last_posted_at,
+            {code("b.account_id")}, b.credit, b.last_seq, b.last_posted_at,
             coalesce(e.credit, 0), coalesce(e.seq, 0), e.posted_at)
         FROM billing_balance b
         LEFT JOIN (
-            SELECT master_id, holder_id, sum(amount) AS credit, max(seq) AS seq,
-                   max(posted_at) AS posted_at
-            FROM billing_entry GROUP BY master_id, holder_id) e
+            SELECT e.master_id, e.holder_id, sum(e.amount) AS credit, max(e.seq) AS seq,
+                   max(e.posted_at) AS posted_at
+            FROM billing_entry e
+            WHERE {OF_MASTER.format("e")} GROUP BY e.master_id, e.holder_id) e
             ON e.master_id = b.master_id AND e.holder_id = b.account_id
         WHERE {OF_MASTER.format("b")}
           AND (b.credit <> coalesce(e.credit, 0) OR b.last_seq <> coalesce(e.seq, 0)
@@ -149,7 +95,7 @@ CHECKS = [
             SELECT count(*) AS legs_count,
                 count(*) FILTER (WHERE (e.leg, e.account_id, e.amount) IN (
                     (0, t.source_id, -t.amount), (1, t.destination_id, t.amount))) AS fitting,
-                string_agg(format('%%s for %%s', e.amount, {_code("e.account_id")}), ', '
+                string_agg(format('%%s for %%s', e.amount, {code("e.account_id")}), ', '
                            ORDER BY e.leg) AS legs
             FROM billing_entry e
             WHERE e.master_id = t.master_id AND e.origin = 'console'
@@ -187,7 +133,7 @@ CHECKS = [
         "the history of each credit limit is a chain that ends at the limit in force",
         f"""
         SELECT l.master_id, format('credit limit of account %%s: %%s',
-            {_code("l.account_id")}, l.trouble)
+            {code("l.account_id")}, l.trouble)
         FROM (
             SELECT c.master_id, c.account_id, c.id AS nth, format(
                 'change %%s starts from %%s, the one before ended at %%s', c.id, c.old, c.before)
@@ -208,58 +154,4 @@ CHECKS = [
         WHERE {OF_MASTER.format("l")}
         ORDER BY l.master_id, l.account_id, l.nth""",
     ),
-    # There are no holds yet: nothing can be on hold.
-    Check(
-        "what is on hold is the sum of the open holds",
-        f"""
-        SELECT b.master_id, format('balance of account %%s: %%s on hold, open holds give 0',
-            {_code("b.account_id")}, b.on_hold)
-        FROM billing_balance b
-        WHERE {OF_MASTER.format("b")} AND b.on_hold <> 0
-        ORDER BY b.master_id, b.account_id""",
-    ),
 ]
-
-CREDIT = f"""
-SELECT a.currency, sum(b.credit)
-FROM billing_balance b JOIN accounts_account a ON a.id = b.master_id
-WHERE {OF_MASTER.format("b")}
-GROUP BY a.currency ORDER BY a.currency"""
-
-COUNTS = {
-    "entries": "billing_entry",
-    "balances": "billing_balance",
-    "transfers": "billing_transfer",
-    "credit limit changes": "billing_creditlimitchange",
-}
-
-
-def verify(*, master: int | None = None) -> Report:
-    """Check the books of one master account (its id), or of all. Writes and locks nothing.
-
-    Opens a transaction of its own, so it cannot be called within one.
-    """
-    parameters: dict[str, Any] = {"master": master}
-    findings = []
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        counts = {}
-        for name, table in COUNTS.items():
-            cursor.execute(
-                f"SELECT count(*) FROM {table} t WHERE {OF_MASTER.format('t')}",
-                parameters,
-            )
-            [counts[name]] = cursor.fetchone()
-        cursor.execute(CREDIT, parameters)
-        credit = dict(cursor.fetchall())
-        for check in CHECKS:
-            cursor.execute(
-                f"SELECT count(*) OVER (), {_code('w.master_id')}, w.*"
-                f" FROM ({check.sql}) w LIMIT 1",
-                parameters,
-            )
-            wrong = cursor.fetchone()
-            if wrong is not None:
-                rows, code, _master_id, first = wrong
-                findings.append(Finding(check.name, rows, f"master account {code}, {first}"))
-    return Report(counts, credit, [check.name for check in CHECKS], findings)

@@ -1,4 +1,4 @@
-"""Who there is: users, master accounts with their subaccounts, and memberships.
+"""Who there is: users, master accounts with their subaccounts, memberships and keys of the API.
 
 What PostgreSQL itself refuses stands here as constraints and in ``migrations/`` as SQL:
 a second level of accounts, a changed code or currency, a deleted account, a membership whose role
@@ -11,6 +11,7 @@ import zoneinfo
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -22,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.users import User
 from console import money
 
-__all__ = ["Account", "BalanceMode", "Membership", "Role", "State", "User"]
+__all__ = ["Account", "ApiKey", "BalanceMode", "Membership", "Role", "Scope", "State", "User"]
 
 # Python and PostgreSQL read it alike: "$" would let a line break pass in Python.
 CODE_PATTERN = r"\A[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z"
@@ -261,3 +262,69 @@ class Membership(models.Model):
         """The master account follows from the account."""
         self.master_id = self.account.master_id
         super().save(*args, **kwargs)
+
+
+class Scope(models.TextChoices):
+    """What a key of the API is good for."""
+
+    BALANCE_READ = "balance:read", _("Read balances and the list of subaccounts")
+    ENTRIES_READ = "entries:read", _("Read entries")
+    CHARGES_WRITE = "charges:write", _("Charge usage")
+    CHARGES_PAST_LIMIT = "charges:past-limit", _("Charge usage past the limit")
+    HOLDS_WRITE = "holds:write", _("Hold, capture and release credit")
+
+
+class ApiKey(models.Model):
+    """A program's key to the API: for one company, or (``master`` empty) for the whole platform.
+
+    Born and revoked in ``accounts.api_keys``. The key itself is not here, only its digest.
+    """
+
+    # Names the key on screens and in logs; it is how the key itself begins.
+    prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    name = models.CharField(_("name"), max_length=100)
+    master = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="api_keys",
+        verbose_name=_("master account"),
+    )
+    scopes = ArrayField(models.CharField(max_length=30, choices=Scope.choices))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    # To the minute, roughly: see ``accounts.api_keys.note_use``.
+    last_used_at = models.DateTimeField(_("last used"), null=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(prefix__regex=r"\Acck_[a-z2-7]{8}\Z"),
+                name="api_key_prefix_is_well_formed",
+            ),
+            models.CheckConstraint(
+                condition=Q(digest__regex=r"\A[0-9a-f]{64}\Z"), name="api_key_digest_is_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(name__regex=r"\S"), name="api_key_name_is_not_blank"
+            ),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=Scope.values), name="api_key_scopes_are_known"
+            ),
+            models.CheckConstraint(condition=Q(scopes__len__gt=0), name="api_key_has_a_scope"),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True) | Q(revoked_at__gte=F("created_at")),
+                name="api_key_revoked_after_created",
+            ),
+            models.CheckConstraint(
+                condition=Q(last_used_at__isnull=True) | Q(last_used_at__gte=F("created_at")),
+                name="api_key_used_after_created",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.prefix

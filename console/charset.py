@@ -5,15 +5,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from email.message import Message
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 CHARSETS = {"utf-8", "utf8", "us-ascii", "iso-8859-1"}
+# For programs, as billing.api.problems would write it.
+PROBLEM = {
+    "type": "/api/v1/problems/unsupported-media-type",
+    "title": "The content type is not understood",
+    "status": 415,
+    "detail": "Send the body in UTF-8.",
+}
 
 
 def refuse_foreign_charsets(application: WSGIApplication) -> WSGIApplication:
-    """``application``, with 400 for requests that say they are not written in UTF-8 or ASCII."""
+    """``application``, refusing requests that say they are not written in UTF-8 or ASCII."""
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         header = Message()
@@ -21,6 +29,10 @@ def refuse_foreign_charsets(application: WSGIApplication) -> WSGIApplication:
         charset = header.get_param("charset", "utf-8")
         if isinstance(charset, str) and charset.lower() in CHARSETS:
             return application(environ, start_response)
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            kind = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
+            start_response("415 Unsupported Media Type", kind)
+            return [json.dumps(PROBLEM).encode()]
         start_response("400 Bad Request", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"This charset is not understood here: send UTF-8.\n"]
 

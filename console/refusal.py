@@ -1,11 +1,13 @@
-"""What a person reads who may see a page of a company but not do what it is for."""
+"""What is answered where no view could: to a person a page, to a program a problem document."""
 
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views import defaults
 
 from accounts.access import access_or_404
+from billing.api import problems
 
 
 def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -19,3 +21,10 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
         except Http404:
             pass
     return render(request, "403.html", context, status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400, as to a request for a foreign host."""
+    if request.path.startswith("/api/"):
+        return problems.answer(problems.Problem("bad-request"))
+    return defaults.bad_request(request, exception)

@@ -20,10 +20,13 @@ _SESSION_KEY = re.compile(r"[a-z0-9]{32}", re.ASCII)
 def drop_what_is_no_session(get_response: Answer) -> Answer:
     """Middleware: a session cookie that none of ours could be is as good as none.
 
-    A NUL in it would be a 500 in the database, which no client may cause.
+    A NUL in it would be a 500 in the database, which no client may cause. And the API takes no
+    cookie at all, so that none is looked up and none is answered with another.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            request.COOKIES.clear()
         session = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         if session is not None and not _SESSION_KEY.fullmatch(session):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]

@@ -8,11 +8,13 @@ from django.views.generic import RedirectView
 from console.home import home
 from console.overview import overview
 
+handler400 = "console.refusal.bad_request"
 handler403 = "console.refusal.refusal"
 
 urlpatterns = [
     path("", home, name="home"),
     path("auth/", include("accounts.urls")),
+    path("", include("billing.api.routes")),
     path("accounts/<slug:company>/", overview, name="overview"),
     path("accounts/<slug:company>/", include("billing.urls")),
     path("accounts/<slug:company>/", include("reports.urls")),

@@ -5,14 +5,13 @@ No statement is run here: what a decision needs was read before, what it leads t
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from accounts.models import State
-from billing.ledger_sql import AccountRow, Books, EntryRow, Purse
+from billing.ledger_sql import AccountRow, Books, EntryRow, Expired, Purse
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState, Kind
 from billing.postings import Capture, Leg, Outcome, Posting, Status
 from billing.refusals import (
@@ -65,7 +64,6 @@ class Clerk:
             if (bar := _bar(account) or _bar(self.company)) is not None
         }
         self.holds: dict[UUID, Hold] = {}
-        self.expired: dict[int, list[Hold]] = defaultdict(list)
         self.moved: dict[int, Purse] = {}
         self.changed: dict[UUID, Hold] = {}
         self.outcomes: list[Outcome] = []
@@ -73,7 +71,7 @@ class Clerk:
     def strained(self, asked: Iterable[Leg]) -> set[int]:
         """The holders who cannot carry all that is asked for while as much as now is on hold.
 
-        Before they refuse, they release what has expired: it must be read for them.
+        Before they refuse, they release what has expired.
         """
         if not any(purse.on_hold for purse in self.holders.values()):
             return set()
@@ -84,12 +82,27 @@ class Clerk:
                 left[holder] += amount
         return {holder for holder, credit in left.items() if credit < self.holders[holder].floor}
 
-    def know(self, holds: Iterable[Hold]) -> None:
-        """The holds that the postings capture, and those of strained holders that have expired."""
-        for hold in holds:
-            self.holds[hold.id] = hold
-            if hold.is_open and hold.expires_at <= self.clock:
-                self.expired[hold.holder_id].append(hold)
+    def free(self, expired: Iterable[Expired]) -> None:
+        """Make available what expired holds have reserved until now."""
+        for each in expired:
+            purse = self.holders[each.holder]
+            purse.reserve(-each.remaining)
+            self.moved[each.holder] = purse
+
+    def order(self, postings: Sequence[Posting], references: Collection[str]) -> Sequence[int]:
+        """The postings' places in the order in which to decide them: holder after holder.
+
+        Entries of one holder that are written together lie together in the indexes, and cost
+        PostgreSQL an eighth less. What has to do with another holder's posting keeps its place:
+        all do if there is a capture, a posting of several legs, or a reference named twice.
+        """
+        places = range(len(postings))
+        if len(references) < len(postings) or any(
+            len(posting.legs) != 1 or posting.capture for posting in postings
+        ):
+            return places
+        holders = [self.purses[posting.legs[0].account].holder for posting in postings]
+        return sorted(places, key=holders.__getitem__)
 
     def decide(self, postings: Iterable[Posting]) -> Iterator[EntryRow]:
         """Accept, replay or refuse each posting; the rows to write as they come.
@@ -100,7 +113,7 @@ class Clerk:
         for posting in postings:
             booked = self.booked.get(posting.reference)
             if booked is not None:
-                self.outcomes.append(_repeated(posting, booked))
+                self.outcomes.append(self._repeated(posting, booked))
                 continue
             capture = posting.capture
             if capture is None:
@@ -145,8 +158,6 @@ class Clerk:
             return bar
         purse = self.purses[account]
         if credit < purse.floor:
-            self._release_expired(purse)
-        if credit < purse.floor:
             return InsufficientBalance(
                 account=purse.holder,
                 name=self.accounts[purse.holder].name,
@@ -179,11 +190,6 @@ class Clerk:
         hold.state, hold.ended_at = state, self.clock
         self.moved[purse.holder] = purse
         self.changed[hold.id] = hold
-
-    def _release_expired(self, purse: Purse) -> None:
-        for hold in self.expired.pop(purse.holder, ()):
-            if hold.is_open:
-                self.end(hold, HoldState.EXPIRED)
 
     def _capture_refusal(self, posting: Posting, capture: Capture) -> Refused | None:
         """Why the posting cannot take from its hold, or None.
@@ -219,6 +225,24 @@ class Clerk:
         if capture.final or hold.captured == hold.amount:
             self.end(hold, HoldState.CAPTURED)
         return self._enter(posting, [Leg(hold.account_id, -amount)], purse, hold.id)
+
+    def _repeated(self, posting: Posting, booked: Sequence[EntryRow]) -> Outcome:
+        """What becomes of a posting whose reference is in the books: ``booked`` are its rows."""
+        if _same_content(posting, booked) and not self._would_end_its_hold(posting):
+            return Outcome(Status.REPLAYED, booked)
+        account, reference = booked[0].account_id, posting.reference
+        return Outcome(
+            Status.CONFLICT, refusal=ReferenceConflict(account=account, reference=reference)
+        )
+
+    def _would_end_its_hold(self, posting: Posting) -> bool:
+        """Whether it asks for the end of a hold that is open: then it is not what was done."""
+        capture = posting.capture
+        return (
+            capture is not None
+            and (capture.final or not posting.legs)
+            and self.holds[capture.hold].is_open
+        )
 
     def _enter(
         self,
@@ -268,16 +292,6 @@ class Clerk:
         if posting.moment > self.clock:
             raise ValueError(f"{posting.moment} has not come yet")
         return posting.moment
-
-
-def _repeated(posting: Posting, booked: Sequence[EntryRow]) -> Outcome:
-    """What becomes of a posting whose reference is in the books: ``booked`` are its rows."""
-    if _same_content(posting, booked):
-        return Outcome(Status.REPLAYED, booked)
-    account = booked[0].account_id
-    return Outcome(
-        Status.CONFLICT, refusal=ReferenceConflict(account=account, reference=posting.reference)
-    )
 
 
 def _same_content(posting: Posting, booked: Sequence[EntryRow]) -> bool:

@@ -20,10 +20,11 @@ from billing.ledger import (
     Posting,
     StartAgain,
     Status,
-    end_holds,
+    expire_holds,
     fits,
     place_hold,
     post,
+    release_hold,
     transact,
 )
 from billing.models import Hold, HoldState, Kind, Origin
@@ -89,18 +90,15 @@ def hold(
             amount=amount,
             by=by,
         )
-        there = Hold.objects.filter(
-            master=account.master_id, origin=origin, reference=reference
-        ).first()
-        if there is not None:
-            if (there.account_id, there.amount) == (account.pk, amount):
-                return HoldOutcome(Status.REPLAYED, there)
-            refusal = ReferenceConflict(account=account.pk, reference=reference)
-            return HoldOutcome(Status.CONFLICT, refusal=refusal)
-        refused = place_hold(hold=asked, expires_in=expires_in)
-        if refused is not None:
-            return HoldOutcome(Status.REFUSED, refusal=refused)
-        return HoldOutcome(Status.ACCEPTED, asked)
+        found = place_hold(hold=asked, expires_in=expires_in)
+        if isinstance(found, Refused):
+            return HoldOutcome(Status.REFUSED, refusal=found)
+        if found is asked:
+            return HoldOutcome(Status.ACCEPTED, found)
+        if (found.account_id, found.amount) == (account.pk, amount):
+            return HoldOutcome(Status.REPLAYED, found)
+        refusal = ReferenceConflict(account=account.pk, reference=reference)
+        return HoldOutcome(Status.CONFLICT, refusal=refusal)
 
     return transact(work)
 
@@ -147,7 +145,7 @@ def release(*, master: int, hold: UUID) -> Hold:
     """
     found = Hold.objects.get(master=master, id=hold)
     if found.is_open:
-        transact(partial(end_holds, master=master, holder=found.holder_id, hold=hold))
+        transact(partial(release_hold, master=master, holder=found.holder_id, hold=hold))
         found.refresh_from_db()
     return found
 
@@ -170,8 +168,9 @@ def sweep() -> int:
     """End every hold that is past its time, holder by holder; how many there were.
 
     Nothing depends on its coming soon: a hold cannot be captured after its time, and a charge that
-    would otherwise be refused ends what has expired itself. Raises StartAgain as ``transact``
-    does; then what was swept so far stays so, and the next call goes on.
+    would otherwise be refused ends what has expired itself. A holder whose balance is locked does
+    not keep the others waiting: when they are done, StartAgain is raised as by ``transact``, and
+    the next call goes on with what is left.
     """
     due = (
         Hold.objects.filter(state=HoldState.OPEN, expires_at__lte=Now())
@@ -180,7 +179,13 @@ def sweep() -> int:
         .distinct()
     )
     swept = 0
+    locked: StartAgain | None = None
     for master, holder in list(due):
-        while ended := transact(partial(end_holds, master=master, holder=holder)):
-            swept += len(ended)
+        try:
+            while ended := transact(partial(expire_holds, master=master, holder=holder)):
+                swept += ended
+        except StartAgain as error:
+            locked = error
+    if locked is not None:
+        raise locked
     return swept

@@ -1,4 +1,4 @@
-"""The only writer of entries, balances and holds: ``post()``, ``place_hold()``, ``end_holds()``.
+"""The only writer of entries, balances and holds: ``post()``, ``place_hold()``...
 
 A posting is a set of signed entries for one master account, written all or nothing. The caller (a
 verb: ``transfers.make``, ``charges.charge``...) opens the transaction with ``transact()``; here
@@ -38,10 +38,11 @@ __all__ = [
     "Posting",
     "StartAgain",
     "Status",
-    "end_holds",
+    "expire_holds",
     "fits",
     "place_hold",
     "post",
+    "release_hold",
     "transact",
 ]
 
@@ -62,14 +63,22 @@ def transact(work: Callable[[], T]) -> T:
     balance for longer than the connection's ``lock_timeout``. Then nothing was written.
     """
     try:
-        try:
-            with transaction.atomic(durable=True):
-                return work()
-        except StartAgain:
-            with transaction.atomic(durable=True):
-                return work()
+        return _attempt(work)
+    except StartAgain:
+        return _attempt(work)
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            raise StartAgain from error
+        raise
+
+
+def _attempt(work: Callable[[], T]) -> T:
+    try:
+        with transaction.atomic(durable=True):
+            return work()
+    except OperationalError as error:
+        # Two batches that write the same references in another order.
+        if isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
             raise StartAgain from error
         raise
 
@@ -109,37 +118,47 @@ def post(
     strained = clerk.strained(
         leg for posting in postings if posting.capture is None for leg in posting.legs
     )
-    if captures or strained:
+    if strained:
+        clerk.free(ledger_sql.expire_holds(master, strained, clerk.clock))
+    if captures:
         ids = {capture.hold for capture in captures}
-        clerk.know(ledger_sql.read_holds(master, ids, strained, clerk.clock))
+        clerk.holds = ledger_sql.read_holds(master, ids)
         if not ids <= clerk.holds.keys():
             raise LookupError(f"holds {ids - clerk.holds.keys()} are not of master {master}")
 
+    few = len(postings) < ledger_sql.BULK
+    order = range(len(postings)) if few else clerk.order(postings, references)
     # Decided while it is written: PostgreSQL enters the first rows meanwhile.
-    rows = clerk.decide(postings)
+    rows = clerk.decide(postings[at] for at in order)
     try:
-        if len(postings) < ledger_sql.BULK:
+        if few:
             ledger_sql.write(master, list(rows), clerk.moved)
         else:
             ledger_sql.write_in_bulk(master, rows, clerk.moved)
     except ledger_sql.ReferenceTaken as error:
         raise StartAgain from error
     ledger_sql.write_holds(master, clerk.changed.values())
-    return clerk.outcomes
+    outcomes = dict(zip(order, clerk.outcomes, strict=True))
+    return [outcomes[at] for at in range(len(postings))]
 
 
-def place_hold(*, hold: Hold, expires_in: timedelta) -> Refused | None:
+def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:
     """Reserve the hold's amount with its account's holder of today, and write its row.
 
-    Must run within ``transact()``. Sets its holder and times. Returns why it was refused, or None.
-    Raises StartAgain, also when its reference was just taken, and what ``post`` raises.
+    Must run within ``transact()``. Returns ``hold`` with its holder and times, or the one that
+    carries its reference already, or why it is refused. Raises StartAgain, also when its reference
+    was just taken, and what ``post`` raises.
     """
     master, account = hold.master_id, hold.account_id
     _check_amount(hold.amount)
     clerk = _engage(master=master, accounts={account})
+    # Under the lock: the same request a moment ago may have left nothing to reserve.
+    there = ledger_sql.find_hold(master, hold.origin, hold.reference)
+    if there is not None:
+        return there
     strained = clerk.strained([Leg(account, -hold.amount)])
     if strained:
-        clerk.know(ledger_sql.read_holds(master, (), strained, clerk.clock))
+        clerk.free(ledger_sql.expire_holds(master, strained, clerk.clock))
     refusal = clerk.place(hold)
     if refusal is None:
         hold.placed_at = clerk.clock
@@ -149,27 +168,34 @@ def place_hold(*, hold: Hold, expires_in: timedelta) -> Refused | None:
         except ledger_sql.ReferenceTaken as error:
             raise StartAgain from error
     ledger_sql.write(master, (), clerk.moved)
-    ledger_sql.write_holds(master, clerk.changed.values())
-    return refusal
+    return refusal or hold
 
 
-def end_holds(*, master: int, holder: int, hold: UUID | None = None) -> list[Hold]:
-    """Release one open hold of ``holder``, or, without ``hold``, expire what is past its time.
+def release_hold(*, master: int, holder: int, hold: UUID) -> None:
+    """Give back what remains of an open hold of ``holder``. Must run within ``transact()``.
 
-    Must run within ``transact()``. A hold past its time ends as expired, whoever ends it. Of many
-    that expired at most SWEPT_AT_ONCE end in one call. Returns those that ended now: none when
-    there are no more.
+    One past its time ends as expired. A second call changes nothing. Raises KeyError for a hold
+    that is not of this company.
     """
     clerk = _engage(master=master, holders={holder})
-    ids, holders = ({hold}, set[int]()) if hold is not None else (set[UUID](), {holder})
-    clerk.know(ledger_sql.read_holds(master, ids, holders, clerk.clock, SWEPT_AT_ONCE))
-    for found in clerk.holds.values():
-        if found.is_open:
-            late = found.expires_at <= clerk.clock
-            clerk.end(found, HoldState.EXPIRED if late else HoldState.RELEASED)
+    found = ledger_sql.read_holds(master, {hold})[hold]
+    if found.is_open:
+        late = found.expires_at <= clerk.clock
+        clerk.end(found, HoldState.EXPIRED if late else HoldState.RELEASED)
+        ledger_sql.write(master, (), clerk.moved)
+        ledger_sql.write_holds(master, clerk.changed.values())
+
+
+def expire_holds(*, master: int, holder: int) -> int:
+    """End the holds of ``holder`` that are past their time. Must run within ``transact()``.
+
+    At most SWEPT_AT_ONCE of them in one call. Returns how many: call it until there are none.
+    """
+    clerk = _engage(master=master, holders={holder})
+    expired = ledger_sql.expire_holds(master, {holder}, clerk.clock, SWEPT_AT_ONCE)
+    clerk.free(expired)
     ledger_sql.write(master, (), clerk.moved)
-    ledger_sql.write_holds(master, clerk.changed.values())
-    return list(clerk.changed.values())
+    return sum(each.number for each in expired)
 
 
 def fits(amount: Decimal) -> bool:

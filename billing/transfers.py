@@ -9,12 +9,11 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, State, User
 from billing import holds
-from billing.ledger import Leg, Posting, StartAgain, post, transact
+from billing.ledger import Leg, Posting, StartAgain, Status, post, transact
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Balance, Kind, Origin, Transfer
 from billing.refusals import (
     AccountClosed,
@@ -106,42 +105,36 @@ def make(
     posting = Posting(Kind.TRANSFER, str(key), legs, note, moment=moment)
 
     def work() -> Transfer:
-        # The transfer's row before the balances: two clicks at once meet on its unique key, and
-        # the later one waits here, holding no balance.
-        transfer, created = Transfer.objects.get_or_create(
-            master_id=source.master_id,
-            key=key,
-            defaults={
-                "source": source,
-                "destination": destination,
-                "amount": amount,
-                "note": note,
-                "by": by,
-                "created_at": moment or timezone.now(),
-            },
-        )
-        if not created:
-            told = (transfer.source_id, transfer.destination_id, transfer.amount)
-            if told != (source.pk, destination.pk, amount):
-                raise KeyConflict(
-                    _(
-                        "This form was sent before, as another transfer. Nothing was moved now:"
-                        " check the history, then start a new transfer."
-                    ),
-                    account=source.pk,
-                )
-            return transfer
+        # The ledger knows the key as the reference of the entries: of two clicks at once the later
+        # one waits for the balances, and then finds what the first has written.
         [outcome] = post(
             master=source.master_id,
             postings=[posting],
             origin=Origin.CONSOLE,
             by=by.pk if by else None,
         )
+        if outcome.status is Status.REPLAYED:
+            return Transfer.objects.get(master=source.master_id, key=key)
+        if outcome.status is Status.CONFLICT:
+            raise KeyConflict(
+                _(
+                    "This form was sent before, as another transfer. Nothing was moved now:"
+                    " check the history, then start a new transfer."
+                ),
+                account=source.pk,
+            )
         outcome.raise_refusal()
-        # One moment for the transfer and its entries: the ledger's, taken under the lock.
-        transfer.created_at = max(row.posted_at for row in outcome.rows)
-        transfer.save(update_fields=["created_at"])
-        return transfer
+        return Transfer.objects.create(
+            master_id=source.master_id,
+            key=key,
+            source=source,
+            destination=destination,
+            amount=amount,
+            note=note,
+            by=by,
+            # One moment for the transfer and its entries: the ledger's, taken under the lock.
+            created_at=max(row.posted_at for row in outcome.rows),
+        )
 
     return transact(work)
 

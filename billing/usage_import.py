@@ -31,9 +31,9 @@ ATTEMPTS = 5
 
 
 class Charger(Protocol):
-    """``charge_many`` for one company, or what stands in for it."""
+    """``charge_many`` for one company and origin, or what stands in for it."""
 
-    def __call__(self, *, charges: Sequence[Charge], origin: Origin) -> list[Outcome]: ...
+    def __call__(self, *, charges: Sequence[Charge]) -> list[Outcome]: ...
 
 
 @dataclass
@@ -68,10 +68,12 @@ def post(
     tally: Tally,
     reject: Callable[[Rejected], None],
     progress: Callable[[], None],
+    origin: Origin = Origin.IMPORT,
     dry_run: bool = False,
 ) -> None:
     """Post the rows of a file for the company whose id is ``master``.
 
+    ``origin`` is whose references they are: files have their own, apart from those of the API.
     Each batch is committed and counted in ``tally`` before the next is read; then ``progress`` is
     called. Rows that are not posted go to ``reject``. Posting a file again replays what is there
     already: killed half way, it is completed by the next run. Raises KeyboardInterrupt for Ctrl-C,
@@ -82,11 +84,11 @@ def post(
     Until then other charges of the same accounts wait.
     """
     if not dry_run:
-        _post(rows, partial(charge_many, master=master), tally, reject, progress)
+        _post(rows, partial(charge_many, master=master, origin=origin), tally, reject, progress)
         return
     with transaction.atomic(durable=True):
         try:
-            _post(rows, partial(_rehearse, master=master), tally, reject, progress)
+            _post(rows, partial(_rehearse, master=master, origin=origin), tally, reject, progress)
         finally:
             transaction.set_rollback(True)
 
@@ -140,10 +142,10 @@ def _decide(
 def _charge(batch: Sequence[Charge], charge: Charger) -> list[Outcome]:
     for _ in range(ATTEMPTS - 1):
         try:
-            return charge(charges=batch, origin=Origin.IMPORT)
+            return charge(charges=batch)
         except StartAgain:
             continue
-    return charge(charges=batch, origin=Origin.IMPORT)
+    return charge(charges=batch)
 
 
 @contextmanager

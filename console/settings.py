@@ -35,7 +35,7 @@ DATABASES = {
 }
 # Whoever waits longer than this for a balance is told to try again: one stuck session must not
 # take every thread of the web server with it.
-LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=5)
+LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=2)
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
     f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s"
 )
@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "console.requests.mark_private",
+    "console.refusal.refuse_plain_http",
     "console.requests.drop_what_is_no_session",
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -209,6 +210,9 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 12
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SECURE_SSL_REDIRECT = HTTPS
+# A program that is redirected would repeat its POST as a GET, and its mistake for ever: it is
+# refused instead (console.refusal).
+SECURE_REDIRECT_EXEMPT = [r"^api(?:/|\Z)"]
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -240,11 +244,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "filters": {
+        # The API tells whoever meets a busy account to try again, and logs it itself.
+        "but_503": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 503,
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Refused requests (403, 404...) are answers, not troubles of ours.
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["but_503"]},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # That a job ran stands in its row; only what goes wrong is worth a line.
         "procrastinate": {"level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},

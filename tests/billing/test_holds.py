@@ -103,6 +103,11 @@ class TestPlacing:
         assert (again.status, again.hold.id) == (Status.REPLAYED, first.id)
         assert balance_of(cast.retail).on_hold == 5
 
+    def test_a_second_call_is_replayed_also_when_nothing_more_is_available(self, cast):
+        first = place(cast.retail, "20.50")
+        again = holds.hold(account=cast.retail, amount=Decimal("20.5"), reference="campaign-1")
+        assert (again.status, again.hold.id) == (Status.REPLAYED, first.id)
+
     def test_a_second_call_after_its_end_returns_it_as_it_is(self, cast):
         first = place(cast.retail, "5")
         holds.release(master=cast.nile.pk, hold=first.id)
@@ -228,6 +233,17 @@ class TestCapturing:
         assert capture(hold, None, "c-2") == whole._replace(status=Status.REPLAYED)
         assert capture(hold, "70", "c-2").status == Status.REPLAYED
         assert balance_of(cast.marketing).credit == 400
+
+    def test_repeated_as_the_last_one_it_is_a_conflict_while_the_hold_is_open(self, cast):
+        """Who asks for the end of the hold must not be told that it was reached."""
+        hold = place(cast.marketing, "100")
+        capture(hold, "30", "c-1")
+        assert capture(hold, "30", "c-1", final=True).status == Status.CONFLICT
+        assert capture(hold, None, "c-1").status == Status.CONFLICT
+        assert capture(hold, "30", "c-1").status == Status.REPLAYED
+        capture(hold, "70", "c-2", final=True)
+        assert capture(hold, "70", "c-2").status == Status.REPLAYED
+        assert capture(hold, "30", "c-1", final=True).status == Status.REPLAYED
 
     def test_a_reference_with_other_content_is_a_conflict(self, cast):
         hold, other = place(cast.marketing, "100"), place(cast.marketing, "100", "campaign-2")

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from accounts.models import Account
 from billing import charges, ledger, tree
+from billing.charges import Charge
 from billing.ledger import Leg, Posting, Status
 from billing.models import Entry, Kind, Origin
 from billing.verification import verify
@@ -162,3 +163,28 @@ def test_a_balance_that_somebody_holds_too_long_is_said_to_be_busy(cast):
 
     at_once(hold, charge)
     assert not Entry.objects.filter(reference="m-1").exists()
+
+
+def test_batches_that_take_the_same_references_the_other_way_round_end_with_one_posting_each(
+    cast,
+):
+    """They meet on the unique key in both orders: PostgreSQL ends one, which tries again."""
+    give(cast.retail, "1000")
+    for round_ in range(4):
+        references = [f"m-{round_}-{n:03}" for n in range(600)]
+
+        def charge(account, named):
+            batch = [Charge(account.pk, Decimal("0.01"), reference) for reference in named]
+            try:
+                outcomes = charges.charge_many(master=cast.nile.pk, charges=batch)
+            except charges.StartAgain:
+                return None
+            return {outcome.status for outcome in outcomes}
+
+        at_once(
+            lambda names=references, charge=charge: charge(cast.marketing, names),
+            lambda names=references, charge=charge: charge(cast.retail, names[::-1]),
+        )
+        assert charge(cast.marketing, references) in ({Status.REPLAYED}, {Status.CONFLICT})
+        assert Entry.objects.filter(reference__startswith=f"m-{round_}-").count() == 600
+    assert verify().is_clean

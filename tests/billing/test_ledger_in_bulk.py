@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import ledger_sql
 from billing.ledger import Leg, Posting, Status, post, transact
@@ -106,3 +108,96 @@ def test_a_batch_of_nothing_but_refusals_writes_nothing(cast):
     outcomes = post_all(cast.retail, postings)
     assert {outcome.status for outcome in outcomes} == {Status.REFUSED}
     assert balance_of(cast.retail).last_seq == 1
+
+
+def test_many_are_decided_as_one_by_one_and_answered_in_their_order(cast):
+    """Holder after holder inside, which nobody is to notice."""
+    amounts = ["60", "10", "70", "30", "10", "300", "0.50", "200"]
+    accounts = [cast.marketing, cast.retail, cast.marketing, cast.otp, cast.retail]
+    postings = [
+        Posting(
+            Kind.USAGE,
+            f"msg-{n}",
+            (Leg(accounts[n % 5].pk, -Decimal(amounts[n % 8])),),
+        )
+        for n in range(ledger_sql.BULK * 3)
+    ]
+    outcomes = post_all(cast.nile, postings)
+    alone = {cast.marketing.pk: Decimal(500), cast.retail.pk: Decimal("20.50")}
+    alone[cast.otp.pk] = Decimal(10_000)
+    for posting, outcome in zip(postings, outcomes, strict=True):
+        [leg] = posting.legs
+        fits = alone[leg.account] + leg.amount >= 0
+        assert outcome.status == (Status.ACCEPTED if fits else Status.REFUSED)
+        if fits:
+            alone[leg.account] += leg.amount
+            [row] = outcome.rows
+            assert (row.reference, row.balance_after) == (posting.reference, alone[leg.account])
+    assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED, Status.REFUSED}
+    assert list(post_all(cast.nile, postings)[0].rows) == list(outcomes[0].rows)
+
+
+def test_a_reference_named_twice_among_many_goes_to_the_first_that_names_it(cast):
+    texts = [str(n) for n in range(ledger_sql.BULK * 2)]
+    # The other holder's account has the lower number, and its posting comes later.
+    first = Posting(Kind.USAGE, "twice", (Leg(cast.retail.pk, Decimal(-1)),))
+    second = Posting(Kind.USAGE, "twice", (Leg(cast.marketing.pk, Decimal(-1)),))
+    assert cast.marketing.pk < cast.retail.pk
+    outcomes = post_all(cast.nile, [first, *charges(cast.marketing, texts), second])
+    assert (outcomes[0].status, outcomes[-1].status) == (Status.ACCEPTED, Status.CONFLICT)
+
+
+def test_references_are_looked_up_by_their_index_before_the_statistics_know_the_company(cast):
+    def post_thousands(account):
+        for batch in range(3):
+            texts = [f"{batch} {n}" for n in range(1000)]
+            outcomes = post_all(account, charges(account, texts))
+            assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}
+
+    post_thousands(cast.marketing)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE billing_entry")
+    post_thousands(cast.gulf)
+    with connection.cursor() as cursor:
+        asked = {"master": cast.gulf.pk, "accounts": "{}", "origin": "api", "references": '["x"]'}
+        for statement in (ledger_sql.READ_ONE_BY_ONE, ledger_sql.READ_IN_ONE_PASS):
+            cursor.execute(f"EXPLAIN {statement}", asked)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "entry_reference_unique" in plan, plan
+            assert "entry_by" not in plan, plan
+
+
+def test_without_statistics_references_are_looked_up_one_by_one(cast, monkeypatch):
+    """In one pass each of them would be compared with all entries of the company."""
+    monkeypatch.setattr(ledger_sql, "_databases_with_statistics", set())
+
+    def statement_that_reads(name):
+        with CaptureQueriesContext(connection) as queries:
+            post_all(cast.marketing, charges(cast.marketing, [f"{name} {n}" for n in range(50)]))
+        [statement] = [query["sql"] for query in queries if "json_array" in query["sql"]]
+        return statement
+
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'billing_entry'::regclass")
+        assert "LATERAL" in statement_that_reads("before")
+        cursor.execute("EXPLAIN " + statement_that_reads("still before"))
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert "entry_reference_unique" in plan, plan
+        cursor.execute("ANALYZE billing_entry")
+    assert "LATERAL" not in statement_that_reads("after")
+
+
+@pytest.mark.parametrize(("threshold", "prepared"), [(0, True), (None, False)])
+def test_single_charges_are_planned_once_or_each_time_as_the_settings_say(
+    cast, monkeypatch, threshold, prepared
+):
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    monkeypatch.setattr(connection.connection, "prepare_threshold", threshold)
+    for number in range(3):
+        [outcome] = post_all(cast.marketing, charges(cast.marketing, [f"{threshold} {number}"]))
+        assert outcome.status == Status.ACCEPTED
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        [[found]] = cursor.fetchall()
+    assert bool(found) == prepared

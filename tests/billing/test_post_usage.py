@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing import tree, usage_import
+from billing import charges, tree, usage_import
 from billing.ledger import StartAgain
 from billing.models import Entry, Kind, Origin
 from tests.factories import balance_of, give
@@ -330,3 +330,15 @@ def test_rejected_rows_are_not_written_through_a_link(cast, tmp_path):
     with pytest.raises(CommandError, match=r"Stopped: .*usage\.csv\.rejected\.csv"):
         call_command("post_usage", str(file), master="nile")
     assert precious.read_text() == "mine"
+
+
+def test_what_the_api_has_charged_already_is_recognised_when_the_file_says_so(cast, usage_file):
+    """The file that mends an outage of the API: under its own references it would charge twice."""
+    for number in (1, 2):
+        charges.charge(account=cast.marketing, amount=Decimal("0.01"), reference=f"m-{number}")
+    file = usage_file(rows(range(1, 5)))
+    code, said, _complained = run(file, "--origin=api")
+    assert code == 0
+    assert "EGP 0.02" in said
+    assert Entry.objects.filter(kind=Kind.USAGE, origin=Origin.API).count() == 4
+    assert not Entry.objects.filter(origin=Origin.IMPORT).exists()

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from accounts.models import Account
 from billing import usage_import
+from billing.models import Origin
 from billing.usage_files import COLUMNS, Rejected, UsageFile, UsageFileError
 from billing.usage_import import RejectedFile, Tally
 from console import money
@@ -39,6 +40,8 @@ The file is UTF-8 with a header row and commas; gzip is recognised by itself. Co
 
 Rows are posted in batches, each in a transaction of its own. A reference that was posted before
 is recognised and not charged again: run the same file again after an interruption or a top-up.
+Files have references of their own, apart from those that came by the API. What the API may have
+charged already, as after an outage of it, is posted with --origin api: then each is charged once.
 Rows that are not posted go, as they were, with line and reason, to FILE.rejected.csv, which can be
 posted itself later. (A leading = + - @ in our own columns there gets an apostrophe in front.)
 
@@ -77,6 +80,12 @@ class Command(BaseCommand):
             action="store_true",
             help="the usage has happened: post it past the limit and whatever the account's state",
         )
+        parser.add_argument(
+            "--origin",
+            choices=[Origin.IMPORT.value, Origin.API.value],
+            default=Origin.IMPORT.value,
+            help="whose references they are: the files' (import, the default) or the API's",
+        )
         parser.add_argument("--dry-run", action="store_true", help="decide, and write nothing")
         parser.add_argument(
             "--rejected",
@@ -91,6 +100,7 @@ class Command(BaseCommand):
         master: str,
         columns: str,
         past_limit: bool,
+        origin: str,
         dry_run: bool,
         rejected: str | None,
         **options: Any,
@@ -116,7 +126,7 @@ class Command(BaseCommand):
             except KeyboardInterrupt:
                 raise CommandError("Interrupted.", returncode=130) from None
             run = _Run(self, usage, RejectedFile(place, usage.header), _size(stream))
-            problem = run.post(company.pk, dry_run=dry_run)
+            problem = run.post(company.pk, origin=Origin(origin), dry_run=dry_run)
         self._report(run, company, dry_run=dry_run)
         if problem is not None:
             raise problem
@@ -159,7 +169,7 @@ class _Run:
         self.tally = Tally()
         self.seconds = 0.0
 
-    def post(self, master: int, *, dry_run: bool) -> CommandError | None:
+    def post(self, master: int, *, origin: Origin, dry_run: bool) -> CommandError | None:
         """Post as far as can be; what stopped it before the end."""
         began = time.monotonic()
         # disable=None: no bar where nobody watches.
@@ -182,6 +192,7 @@ class _Run:
                     tally=self.tally,
                     reject=reject,
                     progress=progress,
+                    origin=origin,
                     dry_run=dry_run,
                 )
         except KeyboardInterrupt:

@@ -28,7 +28,7 @@ from django.db import OperationalError, transaction
 from billing import ledger_sql
 from billing.clerk import Clerk
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState
-from billing.postings import Capture, Leg, Outcome, Posting, StartAgain, Status
+from billing.postings import Capture, Leg, Locked, Outcome, Posting, StartAgain, Status
 from billing.refusals import Refused
 
 __all__ = [
@@ -64,12 +64,10 @@ def transact(work: Callable[[], T]) -> T:
     """
     try:
         return _attempt(work)
+    except Locked:
+        raise  # It has waited for long enough.
     except StartAgain:
         return _attempt(work)
-    except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-            raise StartAgain from error
-        raise
 
 
 def _attempt(work: Callable[[], T]) -> T:
@@ -77,6 +75,8 @@ def _attempt(work: Callable[[], T]) -> T:
         with transaction.atomic(durable=True):
             return work()
     except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            raise Locked from error
         # Two batches that write the same references in another order.
         if isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
             raise StartAgain from error

@@ -18,6 +18,10 @@ class StartAgain(Exception):
     """A holder changed, or a reference was taken, between looking and locking: begin anew."""
 
 
+class Locked(StartAgain):
+    """Somebody holds a balance for longer than the connection's ``lock_timeout``."""
+
+
 class Leg(NamedTuple):
     """One movement of a posting: ``amount`` is signed, ``account`` the id it is attributed to."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,17 +29,18 @@ def read_object(
     ``may_be_empty``: no body at all is ``{}``. Raises Problem: 400, 413, 415 or 422.
     """
     raw = read_bytes(request, SMALL)
-    if may_be_empty and not raw:
-        return {}
+    if not raw:
+        if may_be_empty:
+            return {}
+        raise Problem("malformed", "There is no body: send a JSON object.")
     check_content_type(request, [JSON])
     found = parse(raw)
     if not isinstance(found, dict):
         raise Problem("malformed", "The body is not a JSON object.")
     if has_twins(raw, [found]) and isinstance(parse_twins(raw), Twice):
         raise Problem("malformed", "A field stands twice in the body.")
-    errors = unknown_fields(found, known)
-    if errors:
-        raise invalid(*errors)
+    if not found.keys() <= set(known):
+        raise invalid(*unknown_fields(found, known))
     return found
 
 
@@ -54,17 +55,21 @@ def check_content_type(request: HttpRequest, taken: Sequence[str]) -> str:
 
 
 def read_bytes(request: HttpRequest, limit: int) -> bytes:
-    """The body, at most ``limit`` bytes. Raises Problem (413; 400 for one that breaks off).
+    """The body, at most ``limit`` bytes.
 
+    Raises Problem: 413; 400 for one that breaks off, or comes in a coding that nobody undoes.
     Not ``request.body``: its limit is that of the console's forms.
     """
     announced = _announced(request)
     if announced > limit:
         raise _too_large(limit)
     stream: Any = request
-    chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
-    if chunked and request.META.get("wsgi.input_terminated"):
-        # Its length is not known before; Django would take it for empty.
+    coding = request.headers.get("Transfer-Encoding")
+    if coding is not None:
+        # Its length is not known before; Django would take it for empty, and so must nobody:
+        # servers hand on "gzip, chunked", too, and some do not undo the chunks.
+        if coding.lower() != "chunked" or not request.META.get("wsgi.input_terminated"):
+            raise Problem("bad-request", "Send the body with a Content-Length, or chunked.")
         stream = request.META["wsgi.input"]
     elif not announced:
         return b""
@@ -119,13 +124,11 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found if len(found) == len(pairs) else Twice(found)
 
 
-def unknown_fields(found: Mapping[str, Any], known: Collection[str]) -> list[FieldError]:
+def unknown_fields(found: Mapping[str, Any], known: Collection[str]) -> Iterator[FieldError]:
     """An error for each field that is not among ``known``: it may be a misspelt one."""
-    return [
-        FieldError(name[:60], "There is no such field here.")
-        for name in found
-        if name not in known
-    ]
+    for name in found:
+        if name not in known:
+            yield FieldError(name[:60], "There is no such field here.")
 
 
 def _announced(request: HttpRequest) -> int:

@@ -19,7 +19,7 @@ from billing.api.problems import Problem
 from billing.api.rows import Errors
 from billing.charges import Charge, charge_many
 from billing.ledger import Outcome, Status
-from billing.refusals import Refused
+from billing.refusals import InsufficientBalance, Refused
 
 REPLAYED = "Idempotent-Replayed"
 BODY = {"amount", *rows.OPTIONAL}
@@ -93,13 +93,16 @@ def answer(outcome: Outcome, company: Company, account: str) -> HttpResponse:
 
 def refused(refusal: Refused, company: Company, account: str) -> Problem:
     """The problem of a refusal, with its figures."""
+    figures = problems.figures_of(refusal)
+    if isinstance(refusal, InsufficientBalance):
+        # Only here the account that the refusal turns on is the one whose balance it is.
+        figures["holder"] = company.code if refusal.account == company.id else account
     return Problem(
         problems.OF_REFUSALS.get(refusal.code, "refused"),
         refusal.message,
         account=account,
-        holder=company.code if refusal.account == company.id else account,
         currency=company.currency,
-        **problems.figures_of(refusal),
+        **figures,
     )
 
 

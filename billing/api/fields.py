@@ -100,6 +100,12 @@ def idempotency_key(request: HttpRequest) -> str:
             raise ValueError(  # noqa: TRY301
                 "In a header the reference is ASCII; a batch takes all of Unicode."
             )
+        # And they join two headers of one name: "a" and "b" would be a new reference, "a,b".
+        if "," in text:
+            raise ValueError(  # noqa: TRY301
+                "In a header the reference has no comma, for two such headers arrive as one with"
+                " a comma; a batch takes it."
+            )
         return references.check(text)
     except ValueError as error:
         raise invalid(FieldError(IDEMPOTENCY_KEY, str(error))) from None

@@ -64,8 +64,8 @@ def hold(request: HttpRequest, master: str, hold: UUID) -> HttpResponse:
 def capture_hold(request: HttpRequest, master: str, hold: UUID) -> HttpResponse:
     """Turn reserved credit into usage: 201, or 200 when it was in the books already.
 
-    Without an amount it takes all that remains. A hold may be captured in parts; the last of it,
-    or a part that is final, ends it and gives the rest back. Raises Problem.
+    Without an amount, as in ``{}``, it takes all that remains. A hold may be captured in parts;
+    the last of it, or a part that is final, ends it and gives the rest back. Raises Problem.
     """
     fields.check_query(request)
     company = places.find_company(bearer_of(request), master)
@@ -91,15 +91,17 @@ def release_hold(request: HttpRequest, master: str, hold: UUID) -> HttpResponse:
     """
     fields.check_query(request)
     company = places.find_company(bearer_of(request), master)
-    _read(request)
+    _read(request, may_be_empty=True)
     _find(company, hold)
     released = holds.release(master=company.id, hold=hold)
     return _answer(released, company)
 
 
-def _read(request: HttpRequest, *known: str, required: str = "") -> dict[str, Any]:
+def _read(
+    request: HttpRequest, *known: str, required: str = "", may_be_empty: bool = False
+) -> dict[str, Any]:
     """The fields of the body, each by its reader. Raises Problem."""
-    body = bodies.read_object(request, known, may_be_empty=not required)
+    body = bodies.read_object(request, known, may_be_empty=may_be_empty)
     found: dict[str, Any] = {}
     errors = []
     if required and required not in body:

@@ -25,6 +25,7 @@ CODE = CODE_PATTERN.replace(r"\A", "^").replace(r"\Z", "$")
 ALWAYS = (
     "unauthenticated",
     "scope-missing",
+    "https-required",
     "not-found",
     "invalid",
     "too-many-requests",
@@ -74,7 +75,6 @@ def documented(
     errors: Collection[str] = (),
     scope: Scope | None = None,
     body: type[Schema] | None = None,
-    body_required: bool = True,
     ndjson: tuple[type[Schema], type[Schema]] | None = None,
     query: Mapping[str, tuple[str, dict[str, Any]]] | None = None,
     idempotent: bool = False,
@@ -113,7 +113,7 @@ def documented(
         }
     if body is not None:
         extra["requestBody"] = {
-            "required": body_required,
+            "required": True,
             "content": {JSON: {"schema": _ref(body)}},
         }
     if ndjson is not None:
@@ -206,8 +206,13 @@ def _idempotency_key() -> dict[str, Any]:
         "in": "header",
         "name": IDEMPOTENCY_KEY,
         "required": True,
-        "description": "The reference: names this posting for ever, and makes it happen once.",
-        "schema": {"type": "string", "pattern": r"^[!-~]([ -~]{0,198}[!-~])?$"},
+        "description": "The reference: names this posting for ever, and makes it happen once."
+        " ASCII without commas.",
+        # \x2c, the comma, is left out.
+        "schema": {
+            "type": "string",
+            "pattern": r"^[!-+\x2d-~]([ -+\x2d-~]{0,198}[!-+\x2d-~])?$",
+        },
         "example": "msg-17",
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,6 +13,8 @@ from billing.refusals import HoldEnded, InsufficientBalance, MoreThanHeld, Refus
 
 BASE = "/api/v1/problems/"
 MEDIA_TYPE = "application/problem+json"
+# Of one body, or one row of a batch.
+MOST_ERRORS = 5
 
 
 class Type(NamedTuple):
@@ -45,6 +48,12 @@ TYPES = {
         403,
         "The key is not good for this",
         "The key is valid, but 'scope' is not among its scopes. Ask for a key that has it.",
+    ),
+    "https-required": Type(
+        403,
+        "HTTPS is required",
+        "The request came over plain HTTP, and whatever it carried could be read on the way."
+        " Nothing was done. Revoke the key, make a new one, and send it to https://.",
     ),
     "not-found": Type(
         404,
@@ -109,7 +118,8 @@ TYPES = {
     "invalid": Type(
         422,
         "A field is not valid",
-        "'errors' lists the fields and what is wrong with them. Nothing was written.",
+        "'errors' lists the fields and what is wrong with them, at most five, and then how many"
+        " more there are. Nothing was written.",
     ),
     "too-many-requests": Type(
         429,
@@ -173,12 +183,22 @@ class FieldError(NamedTuple):
 
 
 def invalid(*errors: FieldError) -> Problem:
-    """The problem of fields that are not valid."""
-    return Problem(
-        "invalid",
-        " ".join(error.message for error in errors),
-        errors=[error._asdict() for error in errors],
-    )
+    """The problem of fields that are not valid; its ``detail`` is about the first of them."""
+    told = few(errors)
+    detail = told[0].message + (" See 'errors' for the others." if len(told) > 1 else "")
+    return Problem("invalid", detail, errors=[error._asdict() for error in told])
+
+
+def few(errors: Iterable[FieldError]) -> list[FieldError]:
+    """The first errors, and how many more there are.
+
+    A body of unknown fields must not be answered with one several times as large; nor is more
+    than these kept of a generator.
+    """
+    found = iter(errors)
+    told = list(islice(found, MOST_ERRORS))
+    more = sum(1 for _ in found)
+    return [*told, FieldError("", f"And {more:,} more.")] if more else told
 
 
 def not_found() -> Problem:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation, TooManyFieldsSent
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -149,7 +149,6 @@ ROUTES = [
         answers={200: schemas.Charged, 201: schemas.Charged},
         errors=["hold-ended", "more-than-held", "reference-conflict", "balance-too-large"],
         body=schemas.CaptureBody,
-        body_required=False,
         idempotent=True,
     ),
     _route(
@@ -204,7 +203,10 @@ def _no_such_path(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _refused_by_django(request: HttpRequest, error: Any) -> HttpResponse:
-    return problems.answer(Problem("bad-request", str(error)))
+    """In our words: Django's name its settings."""
+    many = isinstance(error, TooManyFieldsSent)
+    detail = "The request has far too many parameters." if many else ""
+    return problems.answer(Problem("bad-request", detail))
 
 
 def _refused_by_ninja(request: HttpRequest, error: Any) -> HttpResponse:
@@ -213,14 +215,17 @@ def _refused_by_ninja(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _busy(request: HttpRequest, error: Any) -> HttpResponse:
-    if not isinstance(error, StartAgain):
-        logger.error("The database did not answer %s", request.path, exc_info=error)
+    """Logged here, by its weight; Django's own line of each 503 is silenced in the settings."""
+    if isinstance(error, StartAgain):
+        logger.warning("Busy, to be tried again: %r", request.path)
+    else:
+        logger.error("The database did not answer %r", request.path, exc_info=error)
     return problems.answer(Problem("try-again", headers={"Retry-After": "1"}))
 
 
 def _crashed(request: HttpRequest, error: Any) -> HttpResponse:
     """A mistake of ours: told as such, logged, and known to whoever listens (tests do)."""
-    logger.error("An error in %s", request.path, exc_info=error)
+    logger.error("An error in %r", request.path, exc_info=error)
     got_request_exception.send(sender=None, request=request)
     return problems.answer(Problem("internal-error"))
 

@@ -5,14 +5,14 @@ A row that is no charge does not stop the others; it is given back as the list o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from billing.api import bodies, fields
 from billing.api.bodies import Twice
-from billing.api.problems import FieldError, Problem
+from billing.api.problems import FieldError, Problem, few
 from billing.charges import Charge
 
 MOST_CHARGES = 5_000
@@ -87,17 +87,22 @@ def read_charge(row: Any, accounts: Mapping[str, int]) -> Charge | Errors:
             )
     except (KeyError, TypeError, ValueError):
         pass
-    return _errors(row, accounts)
+    return few(_errors(row, accounts))
 
 
-def _errors(row: Any, accounts: Mapping[str, int]) -> Errors:
+def _errors(row: Any, accounts: Mapping[str, int]) -> Iterator[FieldError]:
     if isinstance(row, Unreadable):
-        return [FieldError("", str(row))]
-    if not isinstance(row, dict):
-        return [FieldError("", "A charge is a JSON object.")]
-    if isinstance(row, Twice):
-        return [FieldError("", "A field stands twice.")]
-    errors = bodies.unknown_fields(row, KNOWN)
+        yield FieldError("", str(row))
+    elif isinstance(row, Twice):
+        yield FieldError("", "A field stands twice.")
+    elif isinstance(row, dict):
+        yield from bodies.unknown_fields(row, KNOWN)
+        yield from _wrong_fields(row, accounts)
+    else:
+        yield FieldError("", "A charge is a JSON object.")
+
+
+def _wrong_fields(row: dict[str, Any], accounts: Mapping[str, int]) -> Iterator[FieldError]:
     for name, read in (REQUIRED | OPTIONAL).items():
         if name in row:
             try:
@@ -105,10 +110,9 @@ def _errors(row: Any, accounts: Mapping[str, int]) -> Errors:
                 if name == "account" and value not in accounts:
                     raise ValueError("The company has no account with this code.")  # noqa: TRY301
             except ValueError as error:
-                errors.append(FieldError(name, str(error)))
+                yield FieldError(name, str(error))
         elif name in REQUIRED:
-            errors.append(FieldError(name, "This field is missing."))
-    return errors
+            yield FieldError(name, "This field is missing.")
 
 
 def _names_account(row: dict[str, Any]) -> bool:

@@ -46,11 +46,14 @@ Figure = Annotated[
     _text(r"^-?[0-9]+\.[0-9]{6}$", "In the company's currency, always with six decimals."),
 ]
 Code = Annotated[str, _text(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+# What nobody sees, as far as a short pattern can say it; billing.references knows them all.
+_UNSEEN = r"\u0000-\u001f\u007f-\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
 Reference = Annotated[
     str,
     _text(
-        r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{1,200}$",
-        "Names the posting for ever; no control characters.",
+        rf"^[^ {_UNSEEN}]([^{_UNSEEN}]{{0,198}}[^ {_UNSEEN}])?$",
+        "Names the posting for ever; no control characters or other invisible ones, no spaces at"
+        " its ends.",
     ),
 ]
 Description = Annotated[str, _text(r"^[^\u0000]{0,500}$")]
@@ -170,7 +173,7 @@ class Charged(Schema):
 
 
 class FieldProblem(Schema):
-    """One field that is not valid."""
+    """One field that is not valid; without a name, what else there is to say."""
 
     model_config = _strict(field="amount", message="The amount is not more than zero.")
 
@@ -301,7 +304,7 @@ class CaptureBody(Schema):
 
     model_config = _strict(amount="240.00", final=True)
 
-    amount: Amount = _maybe("Left out: all that remains.")
+    amount: Amount = _maybe("Left out, as in {}: all that remains.")
     final: bool = Field(default=False, description="true: give back at once what is left.")
     description: Description = ""
     occurred_at: datetime = _maybe("When it happened, for display.")
@@ -355,7 +358,7 @@ class Problem(Schema):
     short_by: Figure = _maybe()
     currency: Currency = _maybe()
     account: Code = _maybe()
-    holder: Code = _maybe()
+    holder: Code = _maybe("Whose balance is too low: with 402 only.")
     scope: str = _maybe()
     limit: int = _maybe()
     state: str = _maybe()

@@ -165,6 +165,37 @@ def test_a_balance_that_somebody_holds_too_long_is_said_to_be_busy(cast):
     assert not Entry.objects.filter(reference="m-1").exists()
 
 
+def test_who_starts_again_and_then_waits_in_vain_is_told_so_too(cast):
+    attempts = []
+
+    def work():
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ledger.StartAgain
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        tree.lock_balances(cast.retail)
+
+    locked, tried = threading.Event(), threading.Event()
+
+    def hold_the_lock():
+        with transaction.atomic():
+            tree.lock_balances(cast.retail)
+            locked.set()
+            tried.wait(20)
+
+    def start_again():
+        locked.wait(20)
+        try:
+            with pytest.raises(ledger.StartAgain):
+                ledger.transact(work)
+        finally:
+            tried.set()
+
+    at_once(hold_the_lock, start_again)
+    assert len(attempts) == 2
+
+
 def test_batches_that_take_the_same_references_the_other_way_round_end_with_one_posting_each(
     cast,
 ):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.handlers.wsgi import WSGIRequest
 from django.urls import reverse
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
 
 from accounts.models import User
+from console.charset import CHARSETS, refuse_foreign_charsets
 from console.wsgi import application
 from tests.factories import PASSWORD
 
@@ -45,6 +50,16 @@ def test_sign_in_never_leads_elsewhere(cast, client, following):
             for kind in ("text/plain", "multipart/form-data; boundary=B")
             for charset in ("base64", "rot13", "undefined", "utf-16", "idna", "zlib", "nonsense")
         ),
+        # Of two, some readers take the first and some the last.
+        ("text/plain; charset=utf-8; charset=base64", "400 Bad Request"),
+        ("text/plain; charset=base64; charset=utf-8", "400 Bad Request"),
+        ("multipart/form-data; boundary=B; charset=utf-8; Charset=punycode", "400 Bad Request"),
+        ("text/plain; charset*0=base64; charset*=utf-8''base64", "400 Bad Request"),
+        ("text/plain; charset*0=utf; charset*1=-16", "400 Bad Request"),
+        ("text/plain; charset*=utf-8''base64", "400 Bad Request"),
+        ("text/plain; charset*=nonsense''utf-8", "400 Bad Request"),
+        ("text/plain; other*=nonsense''x", "400 Bad Request"),
+        ('text/plain; CHARSET="UTF-8"', "302 Found"),
     ],
 )
 def test_a_charset_that_is_none_is_answered_with_400(content_type, status):
@@ -53,6 +68,52 @@ def test_a_charset_that_is_none_is_answered_with_400(content_type, status):
     answered = []
     list(application(environ, lambda status, headers: answered.append(status)))
     assert answered == [status]
+
+
+# What makes readers of a header differ: names, pieces, quotes, codecs, words that are none.
+PIECES = (
+    "text/plain multipart/form-data application/x-www-form-urlencoded ; ; = * , ' \" \\ boundary=B"
+    " charset Charset ;charset= ;charset=utf-8 ;charset*= ;charset*0= ;charset*1*= ;other*= x"
+    " utf-8 UTF8 us-ascii base64 punycode idna undefined utf-16 '' utf-8'' base64'' nonsense''"
+    " %00 %ff \u00e9 \x00"
+)
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.sampled_from(PIECES.split(" ")) | st.text(max_size=3), max_size=12).map("".join)
+)
+def test_what_the_guard_lets_through_django_reads_without_an_error(content_type):
+    """Both must read the header alike: Django's view of it is asked, not ours."""
+    asked = []
+
+    def django(environ, start_response):
+        request = WSGIRequest(environ)
+        asked.append((request.encoding or "utf-8").lower())
+        assert request.GET["next"] == "x"
+        return []
+
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "CONTENT_TYPE": content_type,
+        "QUERY_STRING": "next=x",
+        "wsgi.input": io.BytesIO(),
+    }
+    answered = []
+    refuse_foreign_charsets(django)(environ, lambda status, headers: answered.append(status))
+    event("refused" if answered else "let through")
+    assert answered == ["400 Bad Request"] or asked[0] in CHARSETS
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "more", ["", "; charset=utf-8", ';charset="UTF-8"', "; boundary=B", "; charset*=utf-8''utf-8"]
+)
+def test_a_header_that_says_nothing_odd_is_let_through(kind, more):
+    asked = []
+    guarded = refuse_foreign_charsets(lambda *of: asked.append(of) or [])
+    guarded({"CONTENT_TYPE": kind + more}, lambda *answer: None)
+    assert asked
 
 
 @pytest.mark.parametrize("cookie", ["\x00abcdefgh12345", "x", "../../etc/passwd", "A" * 32])

@@ -173,6 +173,17 @@ def test_a_row_that_is_no_charge_stops_no_other(send):
     assert posted() == 2 * len(BAD_ROWS)
 
 
+def test_unknown_fields_by_the_thousand_are_answered_with_a_few(nile):
+    wrong = dict.fromkeys((f"{number:x}" for number in range(3_000)), 1)
+    for how in (charge, charge_lines):
+        found = how(nile, *[wrong] * 20)
+        told = [error["field"] for error in found[0]["errors"]]
+        assert told == ["0", "1", "2", "3", "4", ""]
+        # 2,995 unknown ones, and three that are missing.
+        assert found[0]["errors"][-1]["message"] == "And 2,998 more."
+        assert len(json.dumps(found)) < 20 * 500
+
+
 def test_a_field_that_stands_twice_makes_its_row_invalid_alone(nile):
     twins = '{"reference": "b", "account": "retail", "amount": "1", "amount": "2"}'
     good = json.dumps(row("a"))

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 ONE = "masters/nile/accounts/marketing/charges"
 MANY = "masters/nile/charges"
 HOLDS = "masters/nile/accounts/marketing/holds"
+ENDS = ("captures", "release")
 
 MALFORMED = [
     b"",
@@ -110,6 +111,27 @@ OTHER_TYPES = [
 ]
 
 
+@pytest.mark.parametrize("path", [ONE, HOLDS])
+def test_unknown_fields_by_the_thousand_are_answered_with_a_few(nile, path):
+    body = {"amount": 1} | {f"field-{number:04}": 1 for number in range(700)}
+    answer = nile.post(path, body, idempotency_key="r")
+    document = problem(answer, 422, "invalid")
+    told = [error["field"] for error in document["errors"]]
+    assert told == [*(f"field-000{number}" for number in range(5)), ""]
+    assert document["errors"][-1]["message"] == "And 695 more."
+    assert len(answer.content) < 1_000
+    assert len(document["detail"]) < 200
+
+
+def test_far_too_many_parameters_are_told_in_our_words(nile):
+    query = "&".join(f"p{number}=1" for number in range(501))
+    document = problem(nile.get(f"masters/nile/subaccounts?{query}"), 400, "bad-request")
+    assert document["detail"] == "The request has far too many parameters."
+    few = "&".join(f"p{number}=1" for number in range(500))
+    answer = nile.get(f"masters/nile/subaccounts?{few}")
+    assert len(problem(answer, 422, "invalid")["errors"]) == 6
+
+
 @pytest.mark.parametrize("path", [ONE, MANY, HOLDS])
 def test_another_content_type_is_refused(nile, path):
     for kind in OTHER_TYPES:
@@ -191,6 +213,35 @@ def test_a_body_in_chunks_is_read(nile):
     assert chunked(nile, ONE, io.BytesIO(b'{"amount": "1"}')).status_code == 201
 
 
+@pytest.mark.parametrize(
+    "coding", ["gzip, chunked", "identity, chunked", "chunked, chunked", "gzip", "identity", ""]
+)
+def test_a_body_in_another_transfer_coding_is_never_taken_for_empty(nile, coding):
+    held = nile.post(HOLDS, {"amount": "100"}, idempotency_key="h").json()["id"]
+    kept = nile.get(f"masters/nile/holds/{held}").json()
+    for path in (ONE, MANY, HOLDS, *(f"masters/nile/holds/{held}/{end}" for end in ENDS)):
+        for terminated in (True, False):
+            answer = chunked(
+                nile,
+                path,
+                io.BytesIO(b'{"amount": "1"}'),
+                HTTP_TRANSFER_ENCODING=coding,
+                **{"wsgi.input_terminated": terminated},
+            )
+            problem(answer, 400, "bad-request")
+    assert nile.get(f"masters/nile/holds/{held}").json() == kept
+    assert not Entry.objects.filter(origin=Origin.API).exists()
+
+
+def test_chunks_that_the_server_does_not_undo_are_never_taken_for_empty(nile):
+    held = nile.post(HOLDS, {"amount": "100"}, idempotency_key="h").json()["id"]
+    for end in ENDS:
+        path = f"masters/nile/holds/{held}/{end}"
+        answer = chunked(nile, path, io.BytesIO(), **{"wsgi.input_terminated": False})
+        problem(answer, 400, "bad-request")
+    assert nile.get(f"masters/nile/holds/{held}").json()["state"] == "open"
+
+
 def test_a_body_in_chunks_is_bounded_too(nile):
     problem(chunked(nile, ONE, Endless()), 413, "too-large")
     problem(chunked(nile, MANY, Endless()), 413, "too-large")
@@ -259,7 +310,7 @@ def test_twins_deep_inside_of_a_field_are_found_with_it(nile):
     problem(answer, 422, "malformed")
 
 
-@pytest.mark.parametrize("charset", ["utf-16", "base64", "nonsense"])
+@pytest.mark.parametrize("charset", ["utf-16", "base64", "nonsense", "utf-8; charset=base64"])
 def test_another_charset_is_refused_before_django_looks_it_up(charset):
     answered = []
     environ = {

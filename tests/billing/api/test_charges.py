@@ -79,6 +79,7 @@ def test_the_same_reference_for_something_else_is_a_conflict(nile, cast):
     for path, amount in ((PATH, "11"), ("masters/nile/accounts/retail/charges", "10")):
         document = problem(charge(nile, {"amount": amount}, path=path), 409, "reference-conflict")
         assert "msg-17" in document["detail"]
+        assert "holder" not in document
     assert Entry.objects.filter(origin=Origin.API).count() == 1
 
 
@@ -121,6 +122,7 @@ def test_a_suspended_account_and_a_suspended_company_are_refused(nile, cast):
         tree.suspend(account=account)
         document = problem(charge(nile, {"amount": "1"}), 409, "account-suspended")
         assert document["account"] == "marketing"
+        assert "holder" not in document
         tree.restore(account=account)
     assert charge(nile, {"amount": "1"}).status_code == 201
 
@@ -251,6 +253,19 @@ def test_a_header_that_is_no_reference_is_refused(nile):
         assert [error["field"] for error in document["errors"]] == ["Idempotency-Key"]
 
 
+def test_two_references_in_one_header_are_refused(nile):
+    """As servers join two headers of one name; it would be charged as a third reference."""
+    for reference in ("msg-17,msg-18", "msg-17, msg-18", ",", "msg-17,"):
+        document = problem(charge(nile, {"amount": "1"}, reference), 422, "invalid")
+        assert [error["field"] for error in document["errors"]] == ["Idempotency-Key"]
+        assert "comma" in document["detail"]
+    assert not Entry.objects.filter(origin=Origin.API).exists()
+    # In a batch there is no such doubt.
+    row = {"reference": "msg-17,msg-18", "account": "marketing", "amount": "1"}
+    answer = nile.post("masters/nile/charges", {"charges": [row]})
+    assert answer.json()["results"][0]["status"] == "accepted"
+
+
 def test_without_a_reference_nothing_is_charged(nile):
     document = problem(nile.post(PATH, {"amount": "1"}), 422, "invalid")
     assert [error["field"] for error in document["errors"]] == ["Idempotency-Key"]
@@ -273,7 +288,7 @@ def test_fifty_at_once_with_one_reference_are_one_charge(nile, cast):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whoever_finds_the_balance_locked_is_told_to_try_again(nile, cast):
+def test_whoever_finds_the_balance_locked_is_told_to_try_again(nile, cast, caplog):
     def impatiently():
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '20ms'")
@@ -285,6 +300,9 @@ def test_whoever_finds_the_balance_locked_is_told_to_try_again(nile, cast):
         [answer] = at_once(impatiently)
     problem(answer, 503, "try-again")
     assert answer.headers["Retry-After"] == "1"
+    # One line, and no alarm: a busy account is no trouble of ours.
+    [line] = [each for each in caplog.records if PATH in each.getMessage()]
+    assert (line.levelname, line.exc_info) == ("WARNING", None)
     assert charge(nile, {"amount": "1"}).status_code == 201
 
 

@@ -22,7 +22,7 @@ def place(program, amount="100", reference="campaign", path=PATH, **body):
 
 def capture(program, held, reference="c-1", **body):
     path = f"masters/nile/holds/{held['id']}/captures"
-    return program.post(path, body or None, idempotency_key=reference)
+    return program.post(path, body, idempotency_key=reference)
 
 
 def release(program, held, body=None):
@@ -165,7 +165,7 @@ def test_a_hold_is_captured_in_parts_and_the_last_part_ends_it(nile):
     assert look(nile, held)["remaining"] == "70.000000"
     assert on_hold(nile) == "70.000000"
 
-    # Without an amount: all that remains. Nothing need be sent for it.
+    # Without an amount: all that remains.
     rest = capture(nile, held, "c-2")
     assert rest.json()["amount"] == "70.000000"
     ended = look(nile, held)
@@ -203,6 +203,7 @@ def test_more_than_is_held_is_not_captured(nile):
     held = place(nile).json()
     document = problem(capture(nile, held, amount="100.000001"), 409, "more-than-held")
     assert (document["remaining"], document["asked"]) == ("100.000000", "100.000001")
+    assert "holder" not in document
     assert look(nile, held)["captured"] == "0.000000"
 
 
@@ -257,6 +258,17 @@ def test_a_capture_without_a_reference_takes_nothing(nile):
     document = problem(capture(nile, held, ""), 422, "invalid")
     assert document["errors"][0]["field"] == "Idempotency-Key"
     assert look(nile, held) == held
+
+
+@pytest.mark.parametrize("kind", [None, "application/json", "text/plain"])
+def test_a_capture_without_a_body_takes_nothing(nile, kind):
+    """Nothing sent is not "everything": it may have been lost on the way."""
+    held = place(nile).json()
+    path = f"masters/nile/holds/{held['id']}/captures"
+    more = {} if kind is None else {"content_type": kind}
+    problem(nile.post(path, None, idempotency_key="c-1", **more), 422, "malformed")
+    assert look(nile, held) == held
+    assert capture(nile, held).json()["amount"] == "100.000000"
 
 
 def test_a_release_of_a_part_is_not_understood_as_one_of_all(nile):

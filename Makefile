@@ -77,6 +77,7 @@ lint: $(SYNCED) ## check style, types, the direction of imports, settings and mi
 		{ echo >&2 "uv.lock names a host that is not PyPI's."; exit 1; }
 
 bench: $(SYNCED) ## measure speed (FULL=1 for the large sizes)
+	@$(BIN)/uv sync --quiet --locked --inexact --group bench
 	@$(BIN)/python -m tests.benchmarks
 
 clean: ## remove all that running and testing made, the demo's databases included

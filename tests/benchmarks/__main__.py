@@ -13,7 +13,7 @@ import time
 from console import local
 
 # In this order; each is a module with a function ``run()``.
-BENCHMARKS = ("posting", "usage_file", "overview")
+BENCHMARKS = ("posting", "singles", "beside_hordak", "api", "usage_file", "overview")
 
 
 def main(names: list[str]) -> None:

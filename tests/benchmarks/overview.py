@@ -20,6 +20,7 @@ from django.urls import reverse
 from accounts.models import Membership, Role, User
 from tests import factories
 from tests.benchmarks import stage
+from tests.benchmarks.companies import add_subaccounts
 
 SUBACCOUNTS = 1_000
 SIZES = {"small": 10_000, "large": 1_000_000}
@@ -28,17 +29,6 @@ QUERIES = 15
 REQUESTS = 15
 
 # A first payment to each subaccount, then usage, evenly over the year that ends now.
-ACCOUNTS = """
-WITH opened AS (
-    INSERT INTO accounts_account
-        (master_id, code, name, country, currency, time_zone, balance_mode, state, created_at)
-    SELECT %(master)s, 'unit-' || n, 'Unit ' || n, '', '', '', 'allocated', 'active', now()
-    FROM generate_series(1, %(subaccounts)s) AS n
-    RETURNING id)
-INSERT INTO billing_balance
-    (master_id, account_id, mode, credit, credit_limit, on_hold, last_seq)
-SELECT %(master)s, id, 'allocated', 0, 0, 0, 0 FROM opened
-"""
 ENTRIES = """
 WITH moved AS (
     SELECT a.id AS holder, seq,
@@ -115,11 +105,11 @@ def _fill(sizes: dict[str, int]) -> None:
         Membership.objects.create(user=admin, account=master, role=Role.MASTER_ADMIN)
         facts = {
             "master": master.pk,
-            "subaccounts": SUBACCOUNTS,
             "each": entries // SUBACCOUNTS,
         }
+        add_subaccounts(master.pk, SUBACCOUNTS)
         with connection.cursor() as cursor:
-            for statement in (ACCOUNTS, ENTRIES, BALANCES):
+            for statement in (ENTRIES, BALANCES):
                 cursor.execute(statement, facts)
         print(f"built {entries:,} entries", flush=True)
     with connection.cursor() as cursor:

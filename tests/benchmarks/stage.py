@@ -63,10 +63,14 @@ def checkpoint() -> None:
         cursor.execute("CHECKPOINT")
 
 
-def rates(seconds: Sequence[float], rows: int) -> str:
+def rates(seconds: Sequence[float], rows: int, what: str = "rows/s") -> str:
     """For people: the median in rows a second, and the range."""
-    each = sorted(rows / one for one in seconds)
-    return f"{median(each):,.0f} rows/s ({each[0]:,.0f} to {each[-1]:,.0f})"
+    return spread([rows / one for one in seconds], what)
+
+
+def spread(each: Sequence[float], what: str) -> str:
+    """For people: the median, what it counts, and the range."""
+    return f"{median(each):,.0f} {what} ({min(each):,.0f} to {max(each):,.0f})"
 
 
 def ratio(baseline: Sequence[float], seconds: Sequence[float]) -> float:
@@ -139,6 +143,18 @@ def kept_database(what: str, fill: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def empty_database(what: str) -> Iterator[str]:
+    """The URL of a new database without tables, that is dropped in the end."""
+    name = f"bench_{what}_{_VERSION}"
+    _drop(name)
+    _administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield database_url(name)
+    finally:
+        _drop(name)
+
+
 def drop_outdated() -> None:
     """Drop the databases that other migrations made."""
     for (name,) in _databases():
@@ -146,10 +162,10 @@ def drop_outdated() -> None:
             _drop(name)
 
 
-def database_url() -> str:
-    """The URL of the database in use, for processes that are started."""
+def database_url(name: str = "") -> str:
+    """The URL of that database, or else of the one in use, for processes that are started."""
     parts = urlsplit(os.environ["DATABASE_URL"])
-    return urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
+    return urlunsplit(parts._replace(path=f"/{name or connection.settings_dict['NAME']}"))
 
 
 _plain_connection: psycopg.Connection[tuple[object, ...]] | None = None

@@ -222,7 +222,7 @@ def read(
     few = len(references) < BULK
     with _cursor(prepared=few) as cursor:
         cursor.execute(
-            READ_ONE_BY_ONE if few or not _has_statistics() else READ_IN_ONE_PASS,
+            READ_IN_ONE_PASS if few or _has_statistics() else READ_ONE_BY_ONE,
             {
                 "master": master,
                 "accounts": _array(accounts),

@@ -1,12 +1,14 @@
 """Who may see and do what: the table of roles, as code.
 
-| role                 | view             | transfer | whole tree |
-|----------------------|------------------|----------|------------|
-| member               | own subaccounts  | no       | no         |
-| subaccount admin     | own subaccounts  | no       | no         |
-| finance              | whole tree       | no       | yes        |
-| master admin         | whole tree       | yes      | yes        |
-| operator             | everything       | no       | yes        |
+| role                 | view             | transfer | whole tree | manage | suspend          |
+|----------------------|------------------|----------|------------|--------|------------------|
+| member               | own subaccounts  | no       | no         | no     | no               |
+| subaccount admin     | own subaccounts  | no       | no         | no     | no               |
+| finance              | whole tree       | no       | yes        | no     | no               |
+| master admin         | whole tree       | yes      | yes        | yes    | any subaccount   |
+| operator             | everything       | no       | yes        | no     | master too       |
+
+To manage is to open, rename and close subaccounts and to switch their balance mode.
 
 What one may not see answers 404; what one may see but not do answers 403 with a sentence.
 """
@@ -51,6 +53,19 @@ class Access:
         return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
 
     @property
+    def can_manage(self) -> bool:
+        """Whether the person may open, rename and close subaccounts and switch their mode."""
+        return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
+
+    def can_suspend(self, account: Account) -> bool:
+        """Whether the person may suspend and restore this account of the company.
+
+        The master account, and with it the whole tree, is the operator's to suspend: an admin
+        could otherwise undo what the platform has decided about the company.
+        """
+        return self.user.is_staff or (self.can_manage and not account.is_master)
+
+    @property
     def can_switch(self) -> bool:
         """Whether the person has another company to go to; one query."""
         companies: AccountQuerySet = Account.objects.companies_of(self.user)
@@ -70,6 +85,28 @@ class Access:
                 _("Only an admin of the master account can move credit between its accounts.")
             )
 
+    def require_manage(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may manage subaccounts."""
+        if not self.can_manage:
+            raise PermissionDenied(
+                _(
+                    "Only an admin of the master account can open, rename or close its"
+                    " subaccounts and switch their balance mode."
+                )
+            )
+
+    def require_suspend(self, account: Account) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may suspend the account."""
+        if self.can_suspend(account):
+            return
+        if account.is_master:
+            raise PermissionDenied(
+                _("Only the platform's operators can suspend or restore a master account.")
+            )
+        raise PermissionDenied(
+            _("Only an admin of the master account can suspend or restore its subaccounts.")
+        )
+
     @property
     def role_label(self) -> str | Promise:
         """The person's highest role here, for display."""
@@ -77,6 +114,16 @@ class Access:
             return gettext_lazy("Operator")
         order = [Role.MASTER_ADMIN, Role.FINANCE, Role.SUBACCOUNT_ADMIN, Role.MEMBER]
         return min(self.roles.values(), key=order.index).label
+
+
+def account_or_404(access: Access, code: str) -> Account:
+    """The company's account with this code; Http404 when the person may not see it."""
+    account = access.accounts.filter(code=code).first()
+    if account is None:
+        raise Http404
+    # What it inherits is read from the company, without a query.
+    account.master = access.company
+    return account
 
 
 def access_or_404(user: User | AnonymousUser, company: str) -> Access:

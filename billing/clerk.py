@@ -12,7 +12,7 @@ from uuid import UUID
 
 from accounts.models import State
 from billing.ledger_sql import AccountRow, Books, EntryRow, Expired, Purse
-from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState, Kind
+from billing.models import TOO_LARGE, Hold, HoldState, Kind
 from billing.postings import Capture, Leg, Outcome, Posting, Status
 from billing.refusals import (
     AccountClosed,
@@ -26,7 +26,6 @@ from billing.refusals import (
     SharedBalance,
 )
 
-_TOO_LARGE = Decimal(10) ** (MAX_DIGITS - DECIMAL_PLACES)
 # What a suspended account may not do. An operator may correct it, and a capture takes what was
 # granted before.
 _BY_CUSTOMERS = (Kind.USAGE, Kind.TRANSFER)
@@ -140,7 +139,7 @@ class Clerk:
             if holder != account and posting.kind == Kind.TRANSFER:
                 return _has_no_balance(self.accounts[account])
             credit = moved.get(holder, purse.credit) + amount
-            if abs(credit) >= _TOO_LARGE:
+            if abs(credit) >= TOO_LARGE:
                 return BalanceTooLarge(account=account, name=self.accounts[account].name)
             moved[holder] = credit
             if amount < 0 and posting.enforce_limit:
@@ -170,7 +169,7 @@ class Clerk:
     def place(self, hold: Hold) -> Refused | None:
         """Reserve the hold's amount with the holder of today; why it cannot be, or None."""
         purse = self.purses[hold.account_id]
-        if purse.on_hold + hold.amount >= _TOO_LARGE:
+        if purse.on_hold + hold.amount >= TOO_LARGE:
             return BalanceTooLarge(
                 account=hold.account_id, name=self.accounts[hold.account_id].name
             )
@@ -210,7 +209,7 @@ class Clerk:
                 asked=asked,
                 currency=self.company.currency,
             )
-        if abs(purse.credit - asked) >= _TOO_LARGE:
+        if abs(purse.credit - asked) >= TOO_LARGE:
             return BalanceTooLarge(account=purse.holder, name=self.accounts[purse.holder].name)
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.models import HoldState, Kind
 from console import money
@@ -141,6 +142,94 @@ class MoreThanHeld(Refused):
                 "remaining": money.format_amount(remaining, decimals),
                 "asked": money.format_amount(asked, decimals),
             },
+            account=account,
+        )
+
+
+class OpenHolds(Refused):
+    """Credit is on hold that would lose its place."""
+
+    code = "open_holds"
+
+    def __init__(
+        self, *, account: int, name: str, held: Decimal, count: int, currency: str
+    ) -> None:
+        self.held = held
+        self.count = count
+        super().__init__(
+            ngettext(
+                "%(name)s has %(currency)s %(held)s on hold in %(count)d hold:"
+                " capture or release it first.",
+                "%(name)s has %(currency)s %(held)s on hold in %(count)d holds:"
+                " capture or release them first.",
+                count,
+            )
+            % {
+                "name": name,
+                "currency": currency,
+                "held": money.format_amount(held, money.currency_decimals(currency)),
+                "count": count,
+            },
+            account=account,
+        )
+
+
+class InDebt(Refused):
+    """The account owes money."""
+
+    code = "in_debt"
+
+    def __init__(self, *, account: int, name: str, debt: Decimal, currency: str) -> None:
+        self.debt = debt
+        super().__init__(
+            _("%(name)s owes %(currency)s %(debt)s: settle it first.")
+            % {
+                "name": name,
+                "currency": currency,
+                "debt": money.format_amount(debt, money.currency_decimals(currency)),
+            },
+            account=account,
+        )
+
+
+class MasterCannotCarry(Refused):
+    """The account's debt is larger than what the master account has available."""
+
+    code = "master_cannot_carry"
+
+    def __init__(
+        self, *, account: int, name: str, debt: Decimal, available: Decimal, currency: str
+    ) -> None:
+        self.debt = debt
+        self.available = available
+        decimals = money.currency_decimals(currency)
+        super().__init__(
+            _(
+                "%(name)s owes %(currency)s %(debt)s, more than the %(currency)s %(available)s"
+                " that the master account has available."
+            )
+            % {
+                "name": name,
+                "currency": currency,
+                "debt": money.format_amount(debt, decimals),
+                "available": money.format_down(available, decimals),
+            },
+            account=account,
+        )
+
+
+class FiguresChanged(Refused):
+    """The figures are not those that the person was shown before confirming."""
+
+    code = "figures_changed"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _(
+                "The balance of %(name)s has changed since it was shown, so nothing was done."
+                " Look at the new figures, then confirm again."
+            )
+            % {"name": name},
             account=account,
         )
 

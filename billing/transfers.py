@@ -1,20 +1,23 @@
-"""Transfers: credit moved between two accounts of one company."""
+"""Transfers: credit moved between two accounts of one company, and moved back.
+
+Many at once, all or none: ``billing.transfer_batches``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, State, User
 from billing import holds
 from billing.ledger import Leg, Posting, StartAgain, Status, post, transact
-from billing.models import DECIMAL_PLACES, MAX_DIGITS, Balance, Kind, Origin, Transfer
+from billing.models import TOO_LARGE, Balance, Kind, Origin, Transfer
 from billing.refusals import (
     AccountClosed,
     AccountSuspended,
@@ -23,13 +26,26 @@ from billing.refusals import (
     Refused,
     SharedBalance,
 )
+from billing.shown import BalancesChanged, Shown, check
+from billing.transfer_refusals import (
+    ClosedSince,
+    KeyConflict,
+    MoreThanMoved,
+    NotReversible,
+    SameAccount,
+    SharedSince,
+)
+from console import money
 
 __all__ = [
     "AccountClosed",
     "AccountSuspended",
     "BalanceTooLarge",
+    "BalancesChanged",
     "InsufficientBalance",
     "KeyConflict",
+    "MoreThanMoved",
+    "NotReversible",
     "Preview",
     "Refused",
     "SameAccount",
@@ -39,22 +55,11 @@ __all__ = [
     "cannot_move_to",
     "make",
     "preview",
+    "preview_reversal",
+    "reverse",
+    "reversible",
     "visible_to",
 ]
-
-_TOO_LARGE = Decimal(10) ** (MAX_DIGITS - DECIMAL_PLACES)
-
-
-class SameAccount(Refused):
-    """From an account to itself."""
-
-    code = "same_account"
-
-
-class KeyConflict(Refused):
-    """The form's key was used before for another transfer."""
-
-    code = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ def make(
     key: UUID,
     by: User | None,
     note: str = "",
+    shown: Shown | None = None,
     moment: datetime | None = None,
 ) -> Transfer:
     """Move ``amount`` of credit, in the company's currency, from ``source`` to ``destination``.
@@ -93,38 +99,19 @@ def make(
     transfer. Raises KeyConflict for the same key with other content, SameAccount, SharedBalance,
     AccountSuspended (source), AccountClosed, InsufficientBalance, BalanceTooLarge; StartAgain when
     the balances changed twice meanwhile (see ``transact``); LookupError for two companies'
-    accounts; then nothing was written. ``moment`` is for demo, import of history and tests only.
+    accounts; then nothing was written. ``shown`` are the balances that a preview has shown: raises
+    BalancesChanged when they are others by now. ``moment`` is for demo, import of history and
+    tests only.
     """
     if source.master_id != destination.master_id:
         raise LookupError(f"account {destination.pk} is not of {source.pk}'s company")
     if source.pk == destination.pk:
-        raise _same_account(source)
+        raise SameAccount(account=source.pk)
     if amount <= 0:
         raise ValueError("a transfer moves more than zero")
-    legs = (Leg(source.pk, -amount), Leg(destination.pk, amount))
-    posting = Posting(Kind.TRANSFER, str(key), legs, note, moment=moment)
 
     def work() -> Transfer:
-        # The ledger knows the key as the reference of the entries: of two clicks at once the later
-        # one waits for the balances, and then finds what the first has written.
-        [outcome] = post(
-            master=source.master_id,
-            postings=[posting],
-            origin=Origin.CONSOLE,
-            by=by.pk if by else None,
-        )
-        if outcome.status is Status.REPLAYED:
-            return Transfer.objects.get(master=source.master_id, key=key)
-        if outcome.status is Status.CONFLICT:
-            raise KeyConflict(
-                _(
-                    "This form was sent before, as another transfer. Nothing was moved now:"
-                    " check the history, then start a new transfer."
-                ),
-                account=source.pk,
-            )
-        outcome.raise_refusal()
-        return Transfer.objects.create(
+        wanted = Transfer(
             master_id=source.master_id,
             key=key,
             source=source,
@@ -132,11 +119,117 @@ def make(
             amount=amount,
             note=note,
             by=by,
-            # One moment for the transfer and its entries: the ledger's, taken under the lock.
-            created_at=max(row.posted_at for row in outcome.rows),
         )
+        return _write(wanted, shown, moment)
 
     return transact(work)
+
+
+def reverse(
+    *,
+    transfer: Transfer,
+    amount: Decimal | None = None,
+    key: UUID,
+    by: User | None,
+    note: str = "",
+    shown: Shown | None = None,
+) -> Transfer:
+    """Move what ``transfer`` moved back to where it came from: a new transfer that points to it.
+
+    ``amount``, in the company's currency, may be a part of it; None is all that is left. All
+    reversals of a transfer together move at most what it moved. ``key`` makes it happen once: a
+    second call with the same key and content returns the first result. Raises NotReversible (a
+    reversal, or nothing is left), MoreThanMoved, and for the accounts of today what ``make``
+    raises: InsufficientBalance when it was spent meanwhile, BalancesChanged. Then nothing was
+    written.
+    """
+    if amount is not None and amount <= 0:
+        raise ValueError("a reversal moves more than zero")
+
+    def work() -> Transfer:
+        # The first transfer's row before everything else: reversals of one transfer wait for each
+        # other here, holding no balance.
+        first = (
+            Transfer.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("master", "source", "destination")
+            .get(master=transfer.master_id, pk=transfer.pk)
+        )
+        # Two people may look at once, but only one of them has the lock: asked before refusing,
+        # so that a form that is sent twice is told of its transfer and not that nothing is left.
+        made = Transfer.objects.filter(master=first.master_id, key=key).first()
+        wanted = Transfer(
+            master_id=first.master_id,
+            key=key,
+            source=first.destination,
+            destination=first.source,
+            amount=amount if amount is not None else made.amount if made else first.left,
+            note=note,
+            by=by,
+            reverses=first,
+        )
+        if made is not None:
+            return _repeated(made, wanted)
+        refusal = _not_left(first, wanted.amount)
+        if refusal is not None:
+            raise refusal
+        try:
+            made = _write(wanted, shown)
+        except (SharedBalance, AccountClosed) as today:
+            raise _since(today, first) from today
+        if made is wanted:
+            Transfer.objects.filter(pk=first.pk).update(reversed=F("reversed") + made.amount)
+        return made
+
+    return transact(work)
+
+
+def _write(wanted: Transfer, shown: Shown | None, moment: datetime | None = None) -> Transfer:
+    """Write the posting and the transfer, and return it; or the one that has its key already."""
+    try:
+        check(shown, wanted.source, [wanted.destination])
+    except BalancesChanged:
+        # Under the lock: of two clicks at once the first has changed them.
+        made = _made(wanted)
+        if made is None:
+            raise
+        return _repeated(made, wanted)
+    legs = (
+        Leg(wanted.source_id, -wanted.amount),
+        Leg(wanted.destination_id, wanted.amount),
+    )
+    # The ledger knows the key as the reference of the entries: of two clicks at once the later
+    # one waits for the balances, and then finds what the first has written.
+    [outcome] = post(
+        master=wanted.master_id,
+        postings=[Posting(Kind.TRANSFER, wanted.reference, legs, wanted.note, moment=moment)],
+        origin=Origin.CONSOLE,
+        by=wanted.by_id,
+    )
+    if outcome.status in (Status.REPLAYED, Status.CONFLICT):
+        made = _made(wanted)
+        if made is None:
+            raise KeyConflict(account=wanted.source_id)
+        return _repeated(made, wanted)
+    outcome.raise_refusal()
+    # One moment for the transfer and its entries: the ledger's, taken under the lock.
+    wanted.created_at = max(row.posted_at for row in outcome.rows)
+    wanted.save(force_insert=True)
+    return wanted
+
+
+def _made(wanted: Transfer) -> Transfer | None:
+    """The transfer that was made with the same key."""
+    return Transfer.objects.filter(master=wanted.master_id, key=wanted.key).first()
+
+
+def _repeated(made: Transfer, wanted: Transfer) -> Transfer:
+    """The transfer that the key has made before, if it is the one that is wanted now."""
+    if all(
+        getattr(made, name) == getattr(wanted, name)
+        for name in ("source_id", "destination_id", "amount", "reverses_id", "batch_id")
+    ):
+        return made
+    raise KeyConflict(account=wanted.source_id)
 
 
 def visible_to(user: User | AnonymousUser) -> QuerySet[Transfer]:
@@ -170,6 +263,27 @@ def preview(*, source: Account, destination: Account, amount: Decimal) -> Previe
     )
 
 
+def preview_reversal(*, transfer: Transfer, amount: Decimal) -> Preview:
+    """What ``reverse`` would do now with this amount. Writes and locks nothing."""
+    told = preview(source=transfer.destination, destination=transfer.source, amount=amount)
+    refusal = _not_left(transfer, amount)
+    if refusal is None and isinstance(told.refusal, SharedBalance | AccountClosed):
+        refusal = _since(told.refusal, transfer)
+    return replace(told, refusal=refusal or told.refusal)
+
+
+def reversible(transfer: Transfer) -> Decimal:
+    """How much of the transfer can be moved back now: what is left of it and was not spent.
+
+    In the company's currency; a part is rounded down to it. Zero when nothing can be.
+    """
+    told = preview_reversal(transfer=transfer, amount=transfer.left)
+    if isinstance(told.refusal, InsufficientBalance):
+        part = money.round_down(told.source.available, transfer.master.decimals)
+        return max(part, Decimal(0))
+    return Decimal(0) if told.refusal else transfer.left
+
+
 def cannot_move_from(account: Account) -> Refused | None:
     """Why no credit can be moved out of the account, whatever the amount; None when it can."""
     refusal = cannot_move_to(account)
@@ -198,7 +312,7 @@ def _refusal(
 ) -> Refused | None:
     """Why the ledger would refuse, in its order; it is the ledger that decides, under the lock."""
     if source.pk == destination.pk:
-        return _same_account(source)
+        return SameAccount(account=source.pk)
     refusal = cannot_move_from(source)
     if refusal is not None:
         return refusal
@@ -212,13 +326,29 @@ def _refusal(
             currency=source.company.currency,
         )
     refusal = cannot_move_to(destination)
-    if refusal is None and balances[destination.pk].credit + amount >= _TOO_LARGE:
+    if refusal is None and balances[destination.pk].credit + amount >= TOO_LARGE:
         return BalanceTooLarge(account=destination.pk, name=destination.name)
     return refusal
 
 
-def _same_account(account: Account) -> SameAccount:
-    return SameAccount(
-        _("Credit cannot be transferred from an account to itself: choose another account."),
-        account=account.pk,
-    )
+def _not_left(transfer: Transfer, amount: Decimal) -> Refused | None:
+    """Why the transfer itself does not let this amount be moved back, or None."""
+    if transfer.reverses_id is not None:
+        sentence = _(
+            "This transfer moves another one back. To move the credit once more, make a new"
+            " transfer."
+        )
+    elif not transfer.left:
+        sentence = _("All of this transfer was moved back already.")
+    else:
+        return MoreThanMoved(transfer) if amount > transfer.left else None
+    return NotReversible(sentence, account=transfer.destination_id)
+
+
+def _since(refusal: Refused, transfer: Transfer) -> Refused:
+    """What the refusal of a shared or closed account means to who wants credit back."""
+    ends = {account.pk: account for account in (transfer.source, transfer.destination)}
+    if refusal.account not in ends:
+        return refusal
+    since = ClosedSince if isinstance(refusal, AccountClosed) else SharedSince
+    return since(ends[refusal.account])

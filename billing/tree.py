@@ -1,4 +1,4 @@
-"""What touches accounts and balances together: open, suspend, restore.
+"""What touches accounts and balances together: open, rename, suspend, restore, switch mode, close.
 
 Whoever changes a state or mode first locks the balance rows of the account and its master, so that
 no posting is decided on what was true a moment ago.
@@ -6,13 +6,56 @@ no posting is decided on what was true a moment ago.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from decimal import Decimal
+from typing import TypeVar, cast
+from uuid import uuid4
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, F, Sum
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
-from accounts.models import Account, BalanceMode, State
-from billing.models import Balance
+from accounts.models import Account, BalanceMode, State, User
+from billing.ledger import Leg, Posting, expire_holds, post, transact
+from billing.models import TOO_LARGE, Balance, CreditLimitChange, Hold, HoldState, Kind, Origin
+from billing.refusals import (
+    AccountClosed,
+    BalanceTooLarge,
+    FiguresChanged,
+    InDebt,
+    MasterCannotCarry,
+    OpenHolds,
+    Refused,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What becomes of an account's own balance when it is shared or closed.
+
+    ``credit`` (signed) goes to the master account, ``limit`` becomes zero. ``pool`` is the master
+    account's available balance before, ``pool_after`` after it.
+    """
+
+    credit: Decimal
+    limit: Decimal
+    pool: Decimal
+    refusal: Refused | None
+
+    @property
+    def pool_after(self) -> Decimal:
+        """The master account's available balance when the credit has moved."""
+        return self.pool + self.credit
+
+    @property
+    def figures(self) -> tuple[Decimal, Decimal]:
+        """What the account itself gives up, credit and limit; the pool's move all the time."""
+        return self.credit, self.limit
 
 
 def open_master(*, code: str, name: str, country: str, currency: str, time_zone: str) -> Account:
@@ -47,28 +90,134 @@ def open_subaccount(
     """Open a subaccount with an empty balance, or drawing on the master account's.
 
     Raises ValidationError when a field is not well formed, or code or name are taken in the
-    company: a second call with the same code is refused.
+    company: a second call with the same code is refused. StartAgain as ``transact`` does.
     """
-    with transaction.atomic(durable=True):
+
+    def work() -> Account:
         account = Account(master=master, code=code, name=name, balance_mode=mode)
         account.full_clean()
         account.save(force_insert=True)
         Balance.objects.create(master=master, account=account, mode=mode)
-    return account
+        return account
+
+    return _checked_again(work)
 
 
 def suspend(*, account: Account) -> None:
     """Close the tap by hand: usage and transfers out are refused, money in is accepted.
 
     Suspending a master account suspends its whole tree. A second call changes nothing. Raises
-    ValueError for a closed account.
+    ValueError for a closed account, StartAgain as ``transact`` does.
     """
     _set_state(account, State.SUSPENDED)
 
 
 def restore(*, account: Account) -> None:
-    """Open the tap again. A second call changes nothing. Raises ValueError for a closed one."""
+    """Open the tap again. A second call changes nothing. Raises as ``suspend`` does."""
     _set_state(account, State.ACTIVE)
+
+
+def rename(*, account: Account, name: str) -> None:
+    """Give the account another name. A second call changes nothing.
+
+    Raises ValidationError when the name is blank, too long, or another account's of the company;
+    StartAgain as ``transact`` does.
+    """
+
+    def work() -> None:
+        account.name = name
+        account.full_clean(exclude=["master"] if account.is_master else None)
+        account.save(update_fields=["name"])
+
+    _checked_again(work)
+
+
+def preview_sharing(account: Account) -> Leaving:
+    """What ``share`` would move now, and why it would be refused, if it would. Locks nothing."""
+    return _leaving(account, _balances(account))
+
+
+def share(
+    *, account: Account, by: User | None, told: tuple[Decimal, Decimal] | None = None
+) -> Leaving | None:
+    """Let a subaccount draw on the master account's balance instead of its own.
+
+    Its credit, positive or negative, moves to the master account in one posting and its credit
+    limit becomes zero. Returns what moved, or None when it is shared already: a second call
+    changes nothing. ``told`` are the ``Leaving.figures`` that the person has confirmed. Raises
+    FiguresChanged when they are others by now, OpenHolds, MasterCannotCarry (a debt larger than
+    what the master account has available), AccountClosed, BalanceTooLarge; ValueError for a
+    master account; StartAgain as ``transact`` does. Then nothing was changed.
+    """
+    if account.is_master:
+        raise ValueError("a master account has its own balance")
+
+    def work() -> Leaving | None:
+        balances = _lock_all(account)
+        if account.is_shared:
+            return None
+        leaving = _leaving(account, balances)
+        _check(account, leaving, told)
+        _empty(account, balances[account.pk], by, _("Switched to the shared balance"))
+        account.balance_mode = BalanceMode.SHARED
+        account.save(update_fields=["balance_mode"])
+        return leaving
+
+    return transact(work)
+
+
+def allocate(*, account: Account) -> bool:
+    """Give a shared subaccount a balance of its own, which starts at zero with no limit.
+
+    What it used before stays with the master account, and so do its open holds. Returns whether
+    anything changed: a second call changes nothing. Raises AccountClosed, StartAgain as
+    ``transact`` does.
+    """
+
+    def work() -> bool:
+        _lock_all(account)
+        if not account.is_shared:
+            return False
+        if account.state == State.CLOSED:
+            raise AccountClosed(account=account.pk, name=account.name)
+        account.balance_mode = BalanceMode.ALLOCATED
+        account.save(update_fields=["balance_mode"])
+        return True
+
+    return transact(work)
+
+
+def preview_closing(account: Account) -> Leaving:
+    """What ``close`` would move now, and why it would be refused, if it would. Locks nothing."""
+    return _leaving(account, _balances(account), closing=True)
+
+
+def close(
+    *, account: Account, by: User | None, told: tuple[Decimal, Decimal] | None = None
+) -> Leaving | None:
+    """Close a subaccount for good; its history stays.
+
+    What is left, dust included, moves to the master account, and its credit limit becomes zero.
+    Returns what moved, or None when it is closed already: a second call changes nothing. ``told``
+    are the ``Leaving.figures`` that the person has confirmed. Raises FiguresChanged when they are
+    others by now, OpenHolds, InDebt, BalanceTooLarge; ValueError for a master account; StartAgain
+    as ``transact`` does. Then nothing was changed.
+    """
+    if account.is_master:
+        raise ValueError("a master account is not closed with its tree below it")
+
+    def work() -> Leaving | None:
+        balances = _lock_all(account)
+        if account.state == State.CLOSED:
+            return None
+        leaving = _leaving(account, balances, closing=True)
+        _check(account, leaving, told)
+        _empty(account, balances[account.pk], by, _("Closed"))
+        account.state = State.CLOSED
+        account.save(update_fields=["state"])
+        return leaving
+
+    return transact(work)
 
 
 def lock_balances(account: Account) -> dict[int, Balance]:
@@ -92,14 +241,121 @@ def clock() -> datetime:
     return cast(datetime, moment)
 
 
+def _balances(account: Account) -> dict[int, Balance]:
+    found = Balance.objects.filter(
+        master=account.master_id, account__in={account.pk, account.master_id}
+    )
+    return {row.account_id: row for row in found}
+
+
+def _lock_all(account: Account) -> dict[int, Balance]:
+    """Lock the balances, end what of the account's holds has expired, and read the account."""
+    lock_balances(account)
+    while expire_holds(master=account.master_id, holder=account.pk):
+        pass
+    account.refresh_from_db(fields=["balance_mode", "state", "name"])
+    return _balances(account)
+
+
+def _leaving(account: Account, balances: dict[int, Balance], *, closing: bool = False) -> Leaving:
+    own, pool = balances[account.pk], balances[account.master_id]
+    return Leaving(
+        credit=own.credit,
+        limit=own.credit_limit,
+        pool=pool.available,
+        refusal=_cannot_leave(account, own, pool, closing=closing),
+    )
+
+
+def _cannot_leave(
+    account: Account, own: Balance, pool: Balance, *, closing: bool
+) -> Refused | None:
+    """Why the account's own balance cannot be given up, or None."""
+    pk, name, currency = account.pk, account.name, account.company.currency
+    if account.state == State.CLOSED:
+        return AccountClosed(account=pk, name=name)
+    # Closing ends the account for those holds, too, that another's balance carries.
+    whose = {"account": account} if closing else {"holder": account}
+    held = Hold.objects.filter(
+        master=account.master_id, state=HoldState.OPEN, expires_at__gt=Now(), **whose
+    ).aggregate(amount=Sum(F("amount") - F("captured"), default=Decimal(0)), count=Count("id"))
+    if held["count"]:
+        return OpenHolds(
+            account=pk, name=name, held=held["amount"], count=held["count"], currency=currency
+        )
+    debt = -own.credit
+    if debt > 0 and closing:
+        return InDebt(account=pk, name=name, debt=debt, currency=currency)
+    if debt > 0 and debt > pool.available:
+        return MasterCannotCarry(
+            account=pk, name=name, debt=debt, available=pool.available, currency=currency
+        )
+    if pool.credit + own.credit >= TOO_LARGE:
+        return BalanceTooLarge(account=account.master_id, name=account.company.name)
+    return None
+
+
+def _check(account: Account, leaving: Leaving, told: tuple[Decimal, Decimal] | None) -> None:
+    """Raise why the account's own balance cannot be given up, if so."""
+    if leaving.refusal is not None:
+        raise leaving.refusal
+    if told is not None and told != leaving.figures:
+        raise FiguresChanged(account=account.pk, name=account.name)
+
+
+def _empty(account: Account, own: Balance, by: User | None, description: str) -> None:
+    """Move the credit to the master account, and take the limit away."""
+    if own.credit:
+        posting = Posting(
+            Kind.TRANSFER,
+            str(uuid4()),
+            (Leg(account.pk, -own.credit), Leg(account.master_id, own.credit)),
+            description,
+            # The conditions were looked at; a suspension is none of them.
+            enforce_limit=False,
+        )
+        [outcome] = post(
+            master=account.master_id,
+            postings=[posting],
+            origin=Origin.SYSTEM,
+            by=by.pk if by else None,
+        )
+        outcome.raise_refusal()
+    if own.credit_limit:
+        CreditLimitChange.objects.create(
+            master_id=account.master_id,
+            account=account,
+            old=own.credit_limit,
+            new=0,
+            reason=description,
+            by=by,
+            changed_at=clock(),
+        )
+        own.credit_limit = Decimal(0)
+        own.save(update_fields=["credit_limit"])
+
+
 def _set_state(account: Account, state: State) -> None:
-    with transaction.atomic(durable=True):
+    def work() -> None:
         lock_balances(account)
         account.refresh_from_db()
         if account.state == State.CLOSED:
             raise ValueError(f"account {account.code} is closed for good")
         account.state = state
         account.save(update_fields=["state"])
+
+    transact(work)
+
+
+def _checked_again(work: Callable[[], T]) -> T:
+    """Run ``work``, which checks a name or code and takes it, in a durable transaction.
+
+    Where somebody else took it in between, the database refuses; then the check does, kindly.
+    """
+    try:
+        return transact(work)
+    except IntegrityError:
+        return transact(work)
 
 
 def _next_account_id() -> int:

@@ -2,11 +2,60 @@
 
 from django.urls import path
 
-from billing.views import transfers
+from billing.views import (
+    subaccount_changes,
+    subaccounts,
+    transfer_batch,
+    transfer_detail,
+    transfer_list,
+    transfer_many,
+    transfer_new,
+    transfer_reverse,
+)
 
 urlpatterns = [
-    path("transfers/", transfers.transfer_list, name="transfer-list"),
-    path("transfers/new/", transfers.transfer_new, name="transfer-new"),
-    path("transfers/preview/", transfers.transfer_preview, name="transfer-preview"),
-    path("transfers/<int:pk>/", transfers.transfer_detail, name="transfer-detail"),
+    path("subaccounts/", subaccounts.subaccount_list, name="subaccount-list"),
+    # Not below subaccounts/, where each account has its code.
+    path("new-subaccount/", subaccounts.subaccount_new, name="subaccount-new"),
+    path("new-subaccount/code/", subaccounts.subaccount_code, name="subaccount-code"),
+    path(
+        "subaccounts/<slug:code>/rename/",
+        subaccounts.subaccount_rename,
+        name="subaccount-rename",
+    ),
+    path(
+        "subaccounts/<slug:code>/mode/",
+        subaccount_changes.subaccount_mode,
+        name="subaccount-mode",
+    ),
+    path(
+        "subaccounts/<slug:code>/suspend/",
+        subaccount_changes.subaccount_suspend,
+        name="subaccount-suspend",
+    ),
+    path(
+        "subaccounts/<slug:code>/restore/",
+        subaccount_changes.subaccount_restore,
+        name="subaccount-restore",
+    ),
+    path(
+        "subaccounts/<slug:code>/close/",
+        subaccount_changes.subaccount_close,
+        name="subaccount-close",
+    ),
+    path("transfers/", transfer_list.transfer_list, name="transfer-list"),
+    path("transfers/new/", transfer_new.transfer_new, name="transfer-new"),
+    path("transfers/preview/", transfer_new.transfer_preview, name="transfer-preview"),
+    path("transfers/many/", transfer_many.transfer_many, name="transfer-many"),
+    path("transfers/many/send/", transfer_many.transfer_many_send, name="transfer-many-send"),
+    path("transfers/many/<int:pk>/", transfer_batch.transfer_batch, name="transfer-batch"),
+    path("transfers/<int:pk>/", transfer_detail.transfer_detail, name="transfer-detail"),
+    path(
+        "transfers/<int:pk>/reverse/", transfer_reverse.transfer_reverse, name="transfer-reverse"
+    ),
+    path(
+        "transfers/<int:pk>/reverse/preview/",
+        transfer_reverse.transfer_reverse_preview,
+        name="transfer-reverse-preview",
+    ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -131,7 +131,7 @@ def _subaccounts(request: HttpRequest, tree: Tree) -> dict[str, Any]:
         "page": page,
         "chosen_count": len(attention) if show else len(tree.subaccounts),
         "spent_figures": Figures([line.spent for line in page], tree.company.decimals),
-        "spending": _spending(tree),
+        "spending": spending(tree.company, tree.month),
         "query": query,
         "show": show,
         "sort": sort,
@@ -152,14 +152,17 @@ def _page(paginator: Paginator[Line], number: str) -> Page[Line]:
         return paginator.page(paginator.num_pages)
 
 
-def _spending(tree: Tree) -> str:
-    """Where what was spent this month is listed; ``&account=`` narrows it to one account."""
-    next_month = (tree.month + timedelta(days=31)).replace(day=1)
+def spending(company: Account, month: date) -> str:
+    """Where what was spent in the month is listed; ``&account=`` narrows it to one account.
+
+    ``month`` is its first day.
+    """
+    next_month = (month + timedelta(days=31)).replace(day=1)
     query = QueryDict(mutable=True)
-    query["date_from"] = tree.month.isoformat()
+    query["date_from"] = month.isoformat()
     query["date_to"] = (next_month - timedelta(days=1)).isoformat()
     query.setlist("kind", list(SPENDING))
-    return f"{reverse('transaction-list', args=[tree.company.code])}?{query.urlencode()}"
+    return f"{reverse('transaction-list', args=[company.code])}?{query.urlencode()}"
 
 
 def _sorted(lines: list[Line], sort: str) -> list[Line]:

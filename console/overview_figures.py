@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Access
 from accounts.models import Account, State
-from billing.models import Balance, Entry, Kind
+from billing.models import Balance, Entry, EntryQuerySet, Kind
+from billing.standing import Standing, standing
 from console.figures import Figures
 from console.money import round_down
 from reports.descriptions import leg_of, other_sides, title
@@ -119,9 +120,14 @@ class Movement(NamedTuple):
     is_in: bool
 
 
-class _Usage(NamedTuple):
+class Usage(NamedTuple):
+    """What an account spent since the month began, and in the last seven days."""
+
     month: Decimal
     pace: Decimal
+
+
+NO_USAGE = Usage(Decimal(0), Decimal(0))
 
 
 def read(access: Access, now: datetime) -> Tree:
@@ -137,17 +143,17 @@ def read(access: Access, now: datetime) -> Tree:
         )
     )
     pool = Balance.objects.get(master=company, account=company)
-    usage = _usage(access, [balance.account_id for balance in balances], month, now)
-    nothing = _Usage(Decimal(0), Decimal(0))
+    entries = visible_entries(access, [balance.account_id for balance in balances])
+    usage = read_usage(entries, month, now)
     balances.sort(key=lambda balance: balance.account.name.casefold())
-    shares = whole_shares([usage.get(balance.account_id, nothing).month for balance in balances])
+    shares = whole_shares([usage.get(balance.account_id, NO_USAGE).month for balance in balances])
     lines = []
     for balance, share in zip(balances, shares, strict=True):
-        spent, pace = usage.get(balance.account_id, nothing)
+        spent, pace = usage.get(balance.account_id, NO_USAGE)
         account = balance.account
         is_over = account.state == State.CLOSED and not account.is_master and not spent
         if not (is_over and access.sees_tree):
-            lines.append(Line(balance, spent, share, _state(company, balance, pool, pace)))
+            lines.append(Line(balance, spent, share, state_of(company, balance, pool, pace)))
     return Tree(
         company=company,
         master=next((line for line in lines if line.account.is_master), None),
@@ -181,14 +187,11 @@ def month_start(company: Account, now: datetime) -> datetime:
     return there.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
-def _usage(
-    access: Access, accounts: Collection[int], month: datetime, now: datetime
-) -> dict[int, _Usage]:
+def read_usage(entries: EntryQuerySet, month: datetime, now: datetime) -> dict[int, Usage]:
     """By account: usage less its reversals since ``month``, and in the last seven days."""
     recent = now - PACE
     sums = (
-        visible_entries(access, accounts)
-        .spending()
+        entries.spending()
         .filter(posted_at__gte=min(month, recent))
         .order_by()
         .values("account_id")
@@ -197,22 +200,15 @@ def _usage(
             in_pace=Sum("amount", filter=Q(posted_at__gte=recent), default=Decimal(0)),
         )
     )
-    return {row["account_id"]: _Usage(-row["in_month"], -row["in_pace"]) for row in sums}
+    return {row["account_id"]: Usage(-row["in_month"], -row["in_pace"]) for row in sums}
 
 
-def _state(company: Account, balance: Balance, pool: Balance, pace: Decimal) -> str:
-    account = balance.account
-    if account.state == State.CLOSED:
-        return "closed"
-    # A suspended company closes the tap of its whole tree.
-    if {account.state, company.state} != {State.ACTIVE}:
-        return "suspended"
-    holder = pool if account.is_shared else balance
-    if holder.is_restricted:
-        return "restricted"
-    if not account.is_shared and _is_low(balance, pace):
+def state_of(company: Account, balance: Balance, pool: Balance, pace: Decimal) -> str:
+    """How the account stands, and whether it runs low; ``pace`` is its usage of seven days."""
+    stands = standing(company, balance, pool)
+    if stands == Standing.ACTIVE and not balance.account.is_shared and _is_low(balance, pace):
         return "low"
-    return "active"
+    return stands.value
 
 
 def _is_low(balance: Balance, pace: Decimal) -> bool:

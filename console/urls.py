@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from console.account_page import account_page
 from console.home import home
 from console.overview import overview
 
@@ -16,6 +17,11 @@ urlpatterns = [
     path("auth/", include("accounts.urls")),
     path("", include("billing.api.routes")),
     path("accounts/<slug:company>/", overview, name="overview"),
+    path(
+        "accounts/<slug:company>/subaccounts/<slug:code>/",
+        account_page,
+        name="subaccount-detail",
+    ),
     path("accounts/<slug:company>/", include("billing.urls")),
     path("accounts/<slug:company>/", include("reports.urls")),
     path(

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from billing.models import Contra
-from billing.verification import contra, entries, holds
+from billing.verification import contra, entries, holds, transfers
 from billing.verification.check import OF_MASTER, Check, code
 
 
@@ -45,7 +45,12 @@ class Report:
         return not self.findings
 
 
-CHECKS: list[Check] = [*entries.CHECKS, *contra.CHECKS, *holds.CHECKS]
+CHECKS: list[Check] = [
+    *entries.CHECKS,
+    *transfers.CHECKS,
+    *contra.CHECKS,
+    *holds.CHECKS,
+]
 
 CREDIT = f"""
 SELECT a.currency, sum(b.credit)

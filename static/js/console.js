@@ -28,6 +28,13 @@ document.addEventListener("htmx:afterOnLoad", (event) => {
   if (trouble && event.detail.successful) trouble.hidden = true;
 });
 
+// The address of a search says what is searched for, not what is not.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.target.closest?.("form[data-tidy]")) return;
+  const { formData } = event.detail;
+  for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+});
+
 // Menus of <details> close with Escape and by a click elsewhere.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;

@@ -5,7 +5,9 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const { from, to } = button.form.elements;
   [from.value, to.value] = [to.value, from.value];
-  // Disabled options are not sent; this one must be, so that the answer says why it is refused.
-  for (const list of [from, to]) for (const option of list.selectedOptions) option.disabled = false;
-  to.dispatchEvent(new Event("change", { bubbles: true }));
+  for (const list of [from, to]) {
+    // Disabled options are not sent; this one must be, so that the answer says why it is refused.
+    for (const option of list.selectedOptions) option.disabled = false;
+    list.dispatchEvent(new Event("change", { bubbles: true }));
+  }
 });

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from accounts.access import access_or_404
+from accounts.access import access_or_404, account_or_404
 from accounts.models import Account, Membership, Role
 from billing.models import Entry
 from tests.factories import make_subaccount
@@ -106,3 +106,39 @@ def test_the_number_of_queries_does_not_grow_with_the_tree(cast, django_assert_n
     with django_assert_num_queries(3):
         access = access_or_404(cast.admin, "nile")
         assert len(access.accounts) == 24
+
+
+@pytest.mark.parametrize(
+    ("who", "manages", "suspends", "suspends_master"),
+    [
+        ("admin", True, True, False),
+        ("finance", False, False, False),
+        ("marketing_admin", False, False, False),
+        ("member", False, False, False),
+        ("operator", False, True, True),
+    ],
+)
+def test_who_manages_subaccounts_and_who_suspends(cast, who, manages, suspends, suspends_master):
+    access = access_or_404(getattr(cast, who), "nile")
+    assert access.can_manage is manages
+    assert access.can_suspend(cast.marketing) is suspends
+    assert access.can_suspend(cast.nile) is suspends_master
+    for may, require in (
+        (manages, access.require_manage),
+        (suspends, lambda: access.require_suspend(cast.marketing)),
+        (suspends_master, lambda: access.require_suspend(cast.nile)),
+    ):
+        if may:
+            require()
+        else:
+            with pytest.raises(PermissionDenied, match="Only "):
+                require()
+
+
+def test_an_account_that_one_may_not_see_is_404(cast):
+    assert account_or_404(access_or_404(cast.member, "nile"), "marketing") == cast.marketing
+    for code in ("retail", "nile", "sales", "nobody"):
+        with pytest.raises(Http404):
+            account_or_404(access_or_404(cast.member, "nile"), code)
+    with pytest.raises(Http404):
+        account_or_404(access_or_404(cast.operator, "nile"), "sales")

@@ -11,7 +11,14 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from billing import holds, limits, transfers
-from billing.models import Balance, CreditLimitChange, Entry, Hold, Transfer
+from billing.models import (
+    Balance,
+    CreditLimitChange,
+    Entry,
+    Hold,
+    Transfer,
+    TransferBatch,
+)
 from tests.factories import set_limit
 
 pytestmark = pytest.mark.django_db
@@ -206,6 +213,99 @@ def test_a_transfer_stays_within_one_company(cast):
         match="transfer_between_two_accounts",
     )
     refused("UPDATE billing_transfer SET amount = 0", match="transfer_amount_positive")
+
+
+def made(source, destination, amount="10", **fields):
+    return Transfer.objects.create(
+        master=source.master,
+        key=uuid4(),
+        source=source,
+        destination=destination,
+        amount=Decimal(amount),
+        created_at=timezone.now(),
+        **fields,
+    )
+
+
+def impossible(match, fields) -> None:
+    """No transfer with these fields can be written."""
+
+    def write():
+        with transaction.atomic():
+            made(**fields)
+            connection.check_constraints()
+
+    with pytest.raises(IntegrityError, match=match):
+        write()
+
+
+def test_a_reversal_goes_the_same_way_back_within_the_company(cast):
+    first = made(cast.nile, cast.retail)
+    elsewhere = made(cast.gulf, cast.gulf_sales)
+    for source, destination, reverses in (
+        (cast.nile, cast.retail, first),
+        (cast.marketing, cast.nile, first),
+        (cast.retail, cast.marketing, first),
+        (cast.nile, cast.marketing, elsewhere),
+    ):
+        fields = {"source": source, "destination": destination, "reverses": reverses}
+        impossible("transfer_reversal_goes_back", fields)
+    back = made(cast.retail, cast.nile, reverses=first)
+    connection.check_constraints()
+    refused(
+        "UPDATE billing_transfer SET reverses_id = id WHERE id = %s",
+        back.pk,
+        match="transfer_reverses_another",
+    )
+
+
+def test_no_more_is_moved_back_than_was_moved_and_nothing_of_a_reversal(cast):
+    first = made(cast.nile, cast.retail)
+    back = made(cast.retail, cast.nile, reverses=first)
+    for amount in ("10.000001", "-1"):
+        refused(
+            "UPDATE billing_transfer SET reversed = %s WHERE id = %s",
+            amount,
+            first.pk,
+            match="transfer_reversed_at_most_once",
+        )
+    refused(
+        "UPDATE billing_transfer SET reversed = 1 WHERE id = %s",
+        back.pk,
+        match="transfer_reversal_is_final",
+    )
+
+
+def test_the_lines_of_a_batch_come_from_its_source_one_each(cast):
+    def batch(source, **fields):
+        defaults = {"count": 1, "total": 1, "created_at": timezone.now(), "key": uuid4()}
+        return TransferBatch.objects.create(
+            master=source.master, source=source, **defaults | fields
+        )
+
+    whole = batch(cast.nile)
+    made(cast.nile, cast.retail, batch=whole)
+    here = {"source": cast.nile, "destination": cast.marketing}
+    other = {"source": cast.marketing, "destination": cast.retail}
+    foreign = {"source": cast.gulf, "destination": cast.gulf_sales}
+    impossible("transfer_line_in_batch", other | {"batch": whole, "line": 1})
+    impossible("transfer_line_in_batch", foreign | {"batch": whole, "line": 1})
+    impossible("transfer_line_unique", here | {"batch": whole})
+    impossible("transfer_line_of_a_batch", here | {"line": 1})
+    for match, fields in (
+        ("batch_count_positive", {"count": 0}),
+        ("batch_total_positive", {"total": 0}),
+        ("batch_key_unique", {"key": whole.key}),
+    ):
+        with pytest.raises(IntegrityError, match=match), transaction.atomic():
+            batch(cast.nile, **fields)
+    another = batch(cast.nile)
+    refused(
+        "UPDATE billing_transferbatch SET source_id = %s WHERE id = %s",
+        cast.gulf.pk,
+        another.pk,
+        match="batch_source_in_company",
+    )
 
 
 def test_a_transfers_key_is_unique_within_the_company(cast):

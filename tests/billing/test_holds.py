@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import Account
 from billing import charges, holds, limits, transfers, tree
 from billing.models import Entry, Hold, HoldState, Kind, Origin
 from billing.postings import Status
 from tests.factories import balance_of, give, set_limit
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -378,6 +380,33 @@ class TestEnding:
         assert transfers.preview(**move).refusal is None
         transfers.make(**move, key=uuid.uuid4(), by=cast.admin)
         assert balance_of(cast.retail).on_hold == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_balance_does_not_keep_the_sweep_from_the_others(cast):
+    for account, reference in ((cast.nile, "h-1"), (cast.gulf, "h-2")):
+        let_expire(place(account, "1", reference))
+    locked, swept = threading.Event(), threading.Event()
+
+    def hold_the_lock():
+        with transaction.atomic():
+            tree.lock_balances(cast.nile)
+            locked.set()
+            swept.wait(20)
+
+    def sweep():
+        locked.wait(20)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        try:
+            with pytest.raises(holds.StartAgain):
+                holds.sweep()
+        finally:
+            swept.set()
+
+    at_once(hold_the_lock, sweep)
+    assert (balance_of(cast.nile).on_hold, balance_of(cast.gulf).on_hold) == (1, 0)
+    assert holds.sweep() == 1
 
 
 def test_a_capture_takes_few_statements(cast, django_assert_num_queries):

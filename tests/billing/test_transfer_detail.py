@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Account, BalanceMode
 from billing import transfers
+from billing.transfer_batches import Line, make_many
 from console.templatetags.console import local
 from tests.factories import give, set_limit
 
@@ -117,24 +117,60 @@ def test_figures_stand_point_under_point_and_debt_is_marked(cast, seen_by):
     assert '<span class="debt">\N{MINUS SIGN}29.375</span>' in text
 
 
-def test_who_may_move_credit_is_offered_the_way_back_filled_in(client, cast, transfer, seen_by):
-    text = seen_by(cast.admin).replace("&amp;", "&")
-    back = re.search(r'<a class="button" href="([^"]*)"', text)[1]
-    assert "Move it back" in text
-    form = client.get(back).context["form"]
-    assert (form["source"].value(), form["destination"].value(), form["amount"].value()) == (
-        str(cast.marketing.pk),
-        str(cast.nile.pk),
-        "234.50",
+def test_only_who_may_move_credit_is_offered_to_move_it_back(cast, seen_by, transfer):
+    back = reverse("transfer-reverse", args=["nile", transfer.pk])
+    assert back in seen_by(cast.admin)
+    assert back not in seen_by(cast.finance)
+    assert back not in seen_by(cast.member)
+
+
+def test_its_reversals_are_listed_and_lead_to_their_pages(cast, seen_by, transfer):
+    back = [
+        transfers.reverse(
+            transfer=transfer,
+            amount=Decimal(part),
+            key=uuid4(),
+            by=cast.admin,
+            note=f"part {part}",
+        )
+        for part in ("4.50", "30")
+    ]
+    text = seen_by(cast.finance)
+    assert "Partly moved back" in text
+    assert "EGP 34.50 of 234.50" in text
+    for each in back:
+        assert each.get_absolute_url() in text
+        assert each.note in text
+    transfers.reverse(transfer=transfer, key=uuid4(), by=None)
+    text = seen_by(cast.admin)
+    assert "Partly moved back" not in text
+    assert reverse("transfer-reverse", args=["nile", transfer.pk]) not in text
+
+
+def test_a_reversal_leads_to_what_it_moves_back_and_cannot_be_moved_back(cast, seen_by, transfer):
+    back = transfers.reverse(transfer=transfer, key=uuid4(), by=None)
+    for who in (cast.admin, cast.member):
+        text = seen_by(who, back)
+        assert f'href="{transfer.get_absolute_url()}"' in text
+        assert "Transfer of EGP 234.50, " in text
+        assert reverse("transfer-reverse", args=["nile", back.pk]) not in text
+
+
+def test_a_transfer_of_a_batch_leads_to_it_and_tells_its_total_only_to_who_sees_all(cast, seen_by):
+    batch = make_many(
+        source=cast.nile,
+        lines=[Line(cast.marketing, Decimal(30)), Line(cast.retail, Decimal(12))],
+        key=uuid4(),
+        by=None,
     )
-    assert not form.errors
-
-
-def test_only_who_may_move_credit_is_offered_to(cast, seen_by):
-    new = reverse("transfer-new", args=["nile"])
-    assert new in seen_by(cast.admin)
-    assert new not in seen_by(cast.finance)
-    assert new not in seen_by(cast.member)
+    line = batch.transfers.get(line=0)
+    text = seen_by(cast.finance, line)
+    assert batch.get_absolute_url() in text
+    assert "EGP 42.00 to 2 accounts" in text
+    text = seen_by(cast.member, line)
+    assert batch.get_absolute_url() in text
+    assert "42.00" not in text
+    assert "2 accounts" not in text
 
 
 def test_who_is_not_signed_in_is_asked_to(client, transfer):

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import Account, State
 from billing import transfers, tree
-from billing.forms import AmountField
+from billing.fields import AmountField
 from tests.billing.transfer_form import NILE, plain, refused, rows
 from tests.factories import make_subaccount, set_limit
 

@@ -139,8 +139,13 @@ def test_without_javascript_too(
 
 
 def choose(page: Page, label: str, name: str) -> None:
-    """Choose the account in the list: its label goes on with what it can spend."""
+    """Choose the account: by search, or in the list, whose labels say what each can spend."""
     field = page.get_by_label(label, exact=True)
+    if field.get_attribute("role") == "combobox":
+        field.fill(name)
+        page.keyboard.press("Enter")
+        expect(field).to_have_value(name)
+        return
     option = field.locator("option").filter(has_text=re.compile(rf"^\s*{name}"))
     field.select_option(option.get_attribute("value"))
 

@@ -1,0 +1,79 @@
+"""The search of subaccounts: a bad one shows its errors and no rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters import CharFilter, ChoiceFilter, FilterSet
+
+from accounts.models import Account, BalanceMode
+from billing.models import Balance
+from billing.standing import Standing, stands
+
+
+class SubaccountFilter(FilterSet):  # type: ignore[misc]
+    """By name or code, balance mode and state.
+
+    ``queryset`` are balances of one company, ``pool`` its master account's. An invalid filter
+    matches nothing.
+    """
+
+    q = CharFilter(
+        label=_("Name or code"),
+        method="by_text",
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    mode = ChoiceFilter(
+        label=_("Balance"),
+        method="by_mode",
+        choices=BalanceMode.choices,
+        empty_label=_("All balances"),
+        error_messages={"invalid_choice": _("“%(value)s” is not a balance mode.")},
+    )
+    state = ChoiceFilter(
+        label=_("State"),
+        method="by_state",
+        choices=Standing.choices,
+        empty_label=_("All states"),
+        error_messages={"invalid_choice": _("“%(value)s” is not a state of an account.")},
+    )
+
+    class Meta:
+        model = Balance
+        fields: list[str] = []
+
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        queryset: QuerySet[Balance],
+        *,
+        company: Account,
+        pool: Balance,
+    ) -> None:
+        super().__init__(data, queryset)
+        self.company = company
+        self.pool = pool
+
+    def filter_queryset(self, queryset: QuerySet[Balance]) -> QuerySet[Balance]:
+        """All conditions, or no rows at all where one of them makes no sense."""
+        if not self.form.is_valid():
+            return queryset.none()
+        filtered: QuerySet[Balance] = super().filter_queryset(queryset)
+        return filtered
+
+    def by_text(self, balances: QuerySet[Balance], name: str, text: str) -> QuerySet[Balance]:
+        """Whose account has the text in its name or code, in either case."""
+        return balances.filter(Q(account__name__icontains=text) | Q(account__code__icontains=text))
+
+    def by_mode(self, balances: QuerySet[Balance], name: str, mode: str) -> QuerySet[Balance]:
+        """Of one mode."""
+        return balances.filter(mode=mode)
+
+    def by_state(self, balances: QuerySet[Balance], name: str, state: str) -> QuerySet[Balance]:
+        """Whose account stands so."""
+        return balances.filter(stands(self.company, self.pool, Standing(state)))

@@ -21,8 +21,9 @@ def heading(page: Page, text: str) -> None:
 
 
 def follow(page: Page, name: str) -> None:
-    """Go by the main navigation."""
-    page.get_by_role("navigation", name="Main").get_by_role("link", name=name).click()
+    """Go by the main navigation; what is typed is heard by its scripts then."""
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("navigation", name="Main").get_by_role("link", name=name).click()
 
 
 def manage(page: Page, name: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any, cast
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.utils import formats, timezone
 from django.utils.functional import Promise
@@ -19,45 +17,18 @@ from django_filters import DateFilter, FilterSet, MultipleChoiceFilter
 
 from accounts.models import Account
 from billing.models import Entry, Kind
-
-# Beyond these a date is a slip of the keyboard, and the arithmetic of time zones would break.
-FIRST_DAY = date(2000, 1, 1)
-LAST_DAY = date(2099, 12, 31)
+from console.days import (
+    DAY_ERRORS,
+    DAY_FORMAT,
+    Period,
+    day_start,
+    day_validators,
+    day_widget,
+    periods_of,
+)
 
 # The longest list of accounts that is kind as check boxes; a longer one is a list that scrolls.
 FEW_ACCOUNTS = 30
-
-
-def day_start(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
-    """The moment at which the day begins in the zone, in UTC.
-
-    Where clocks spring forward at midnight the day begins at one o'clock: that very moment.
-    """
-    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A period that a link offers: both days inclusive, None for no bound."""
-
-    label: str | Promise
-    first: date | None
-    last: date | None
-    is_current: bool = False
-
-
-def periods_of(today: date) -> list[Period]:
-    """The periods that the page offers; ``today`` is the company's."""
-    month = today.replace(day=1)
-    next_month = (month + timedelta(days=31)).replace(day=1)
-    last_month = (month - timedelta(days=1)).replace(day=1)
-    day = timedelta(days=1)
-    return [
-        Period(_("This month"), month, next_month - day),
-        Period(_("Last month"), last_month, month - day),
-        Period(_("Last 30 days"), today - 29 * day, today),
-        Period(_("All"), None, None),
-    ]
 
 
 class TransactionForm(forms.Form):
@@ -75,16 +46,10 @@ def _day(label: Promise) -> DateFilter:
     return DateFilter(
         label=label,
         method="by_day",
-        widget=forms.DateInput(
-            format="%Y-%m-%d",
-            attrs={"type": "date", "min": FIRST_DAY, "max": LAST_DAY, "autocomplete": "off"},
-        ),
-        input_formats=["%Y-%m-%d"],
-        validators=[
-            MinValueValidator(FIRST_DAY, _("Choose a day from the year 2000 on.")),
-            MaxValueValidator(LAST_DAY, _("Choose a day before the year 2100.")),
-        ],
-        error_messages={"invalid": _("Write the day as year-month-day, for example 2026-11-22.")},
+        widget=day_widget(),
+        input_formats=[DAY_FORMAT],
+        validators=day_validators(),
+        error_messages=DAY_ERRORS,
     )
 
 

@@ -20,7 +20,7 @@ from django.db.models import Max, Min, QuerySet
 
 from accounts.models import Account
 from billing.models import Balance, Contra, Entry, Kind
-from reports.filters import day_start
+from console.days import day_start
 
 # Payments are money on its way to the platform's bank, transfers credit on its way from one
 # customer to another, adjustments what goodwill costs.

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import CODE_PATTERN, Account
-from reports.filters import day_start
+from console.days import day_start
 from reports.journal import FORMATS
 from reports.journal.books import Books, Days, Line, account_name
 from reports.journal.text import escape, unescape

@@ -10,7 +10,7 @@ import pytest
 
 from billing.ledger import Leg, Posting, post, transact
 from billing.models import Kind, Origin
-from reports.filters import periods_of
+from console.days import periods_of
 from tests.factories import Cast, make_subaccount
 from tests.reports.transactions import (
     cells,

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
 from accounts.models import Account
-from reports.filters import FIRST_DAY, LAST_DAY
+from console.days import FIRST_DAY, LAST_DAY
 from reports.journal import FORMATS, ForeignAccount, export
 
 HELP = """\

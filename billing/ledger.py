@@ -218,7 +218,7 @@ def _engage(
     """Lock the balances of the accounts' holders, and of ``holders``, then read what is true."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("the ledger runs in its caller's transaction")
-    purses = ledger_sql.lock(master, accounts, holders)
+    purses = ledger_sql.lock(master, accounts, holders, few=len(references) < ledger_sql.BULK)
     books = ledger_sql.read(master, accounts | holders, origin, references)
     missing = accounts - books.accounts.keys()
     if missing:

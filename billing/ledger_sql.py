@@ -39,6 +39,12 @@ ORDER BY b.account_id
 FOR NO KEY UPDATE OF b
 """
 
+# The same for many postings, which also want to know whether the planner knows the entries: asked
+# here, it is no statement of its own under the lock.
+HAS_STATISTICS = """, (SELECT EXISTS (
+    SELECT FROM pg_stats WHERE tablename = 'billing_entry' AND attname = 'reference'))"""
+LOCK_AND_ASK = LOCK.replace("b.last_posted_at", f"b.last_posted_at{HAS_STATISTICS}")
+
 # The clock stands in the master account's row only: a moment takes long to read, for Python.
 READ = """
 SELECT CASE a.id WHEN %(master)s THEN clock_timestamp() END,
@@ -74,10 +80,6 @@ FROM billing_entry e
 WHERE e.master_id = (SELECT %(master)s::bigint) AND e.origin = %(origin)s
   AND e.reference = ANY(ARRAY(
     SELECT json_array_elements_text(%(references)s::json)))
-"""
-
-HAS_STATISTICS = """
-SELECT EXISTS (SELECT FROM pg_stats WHERE tablename = 'billing_entry' AND attname = 'reference')
 """
 
 COLUMNS = (
@@ -198,21 +200,36 @@ class Books(NamedTuple):
     booked: dict[str, list[EntryRow]]
 
 
+# Told by LOCK_AND_ASK, once for each database.
+_databases_with_statistics: set[str] = set()
+
+
 def lock(
-    master: int, accounts: Collection[int], holders: Collection[int] = ()
+    master: int,
+    accounts: Collection[int],
+    holders: Collection[int] = (),
+    *,
+    few: bool = True,
 ) -> dict[int, Purse]:
     """Lock the balance rows of the accounts' holders, and of ``holders``; by holder.
 
-    The holders are those of the moment before the lock: whoever calls reads them again.
+    The holders are those of the moment before the lock: whoever calls reads them again. ``few``:
+    whether it is for fewer than BULK postings.
     """
+    database = connection.settings_dict["NAME"]
+    asks = not few and database not in _databases_with_statistics
     with _cursor(prepared=len(accounts) < BULK) as cursor:
         cursor.execute(
-            LOCK, {"master": master, "accounts": _array(accounts), "holders": _array(holders)}
+            LOCK_AND_ASK if asks else LOCK,
+            {"master": master, "accounts": _array(accounts), "holders": _array(holders)},
         )
-        return {
-            holder: Purse(holder, credit, on_hold - limit, on_hold, seq, posted_at)
-            for holder, credit, limit, on_hold, seq, posted_at in cursor.fetchall()
-        }
+        found = cursor.fetchall()
+    if asks and any(known for *_, known in found):
+        _databases_with_statistics.add(database)
+    return {
+        holder: Purse(holder, credit, on_hold - limit, on_hold, seq, posted_at)
+        for holder, credit, limit, on_hold, seq, posted_at, *_ in found
+    }
 
 
 def read(
@@ -220,9 +237,10 @@ def read(
 ) -> Books:
     """The clock, the accounts, and the entries that already carry one of the references."""
     few = len(references) < BULK
+    has_statistics = connection.settings_dict["NAME"] in _databases_with_statistics
     with _cursor(prepared=few) as cursor:
         cursor.execute(
-            READ_IN_ONE_PASS if few or _has_statistics() else READ_ONE_BY_ONE,
+            READ_IN_ONE_PASS if few or has_statistics else READ_ONE_BY_ONE,
             {
                 "master": master,
                 "accounts": _array(accounts),
@@ -270,20 +288,6 @@ def read(
     if clock is None:
         raise LookupError(f"there is no master account {master}")
     return Books(clock, known, booked)
-
-
-_databases_with_statistics: set[str] = set()
-
-
-def _has_statistics() -> bool:
-    """Whether the planner knows the entries. Asked until it does."""
-    name = connection.settings_dict["NAME"]
-    if name not in _databases_with_statistics:
-        with connection.cursor() as cursor:
-            cursor.execute(HAS_STATISTICS)
-            if cursor.fetchone()[0]:
-                _databases_with_statistics.add(name)
-    return name in _databases_with_statistics
 
 
 def write(master: int, rows: Sequence[EntryRow], moved: Mapping[int, Purse]) -> None:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from accounts.models import State
-from billing.ledger_sql import AccountRow, Books, EntryRow, Expired, Purse
+from billing.holds_sql import Expired
+from billing.ledger_sql import AccountRow, Books, EntryRow, Purse
 from billing.models import TOO_LARGE, Hold, HoldState, Kind
 from billing.postings import Capture, Leg, Outcome, Posting, Status
 from billing.refusals import (

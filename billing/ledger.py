@@ -25,7 +25,7 @@ from uuid import UUID
 import psycopg
 from django.db import OperationalError, transaction
 
-from billing import ledger_sql
+from billing import holds_sql, ledger_sql
 from billing.clerk import Clerk
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState
 from billing.postings import Capture, Leg, Locked, Outcome, Posting, StartAgain, Status
@@ -119,10 +119,10 @@ def post(
         leg for posting in postings if posting.capture is None for leg in posting.legs
     )
     if strained:
-        clerk.free(ledger_sql.expire_holds(master, strained, clerk.clock))
+        clerk.free(holds_sql.expire_holds(master, strained, clerk.clock))
     if captures:
         ids = {capture.hold for capture in captures}
-        clerk.holds = ledger_sql.read_holds(master, ids)
+        clerk.holds = holds_sql.read_holds(master, ids)
         if not ids <= clerk.holds.keys():
             raise LookupError(f"holds {ids - clerk.holds.keys()} are not of master {master}")
 
@@ -137,7 +137,7 @@ def post(
             ledger_sql.write_in_bulk(master, rows, clerk.moved)
     except ledger_sql.ReferenceTaken as error:
         raise StartAgain from error
-    ledger_sql.write_holds(master, clerk.changed.values())
+    holds_sql.write_holds(master, clerk.changed.values())
     outcomes = dict(zip(order, clerk.outcomes, strict=True))
     return [outcomes[at] for at in range(len(postings))]
 
@@ -153,18 +153,18 @@ def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:
     _check_amount(hold.amount)
     clerk = _engage(master=master, accounts={account})
     # Under the lock: the same request a moment ago may have left nothing to reserve.
-    there = ledger_sql.find_hold(master, hold.origin, hold.reference)
+    there = holds_sql.find_hold(master, hold.origin, hold.reference)
     if there is not None:
         return there
     strained = clerk.strained([Leg(account, -hold.amount)])
     if strained:
-        clerk.free(ledger_sql.expire_holds(master, strained, clerk.clock))
+        clerk.free(holds_sql.expire_holds(master, strained, clerk.clock))
     refusal = clerk.place(hold)
     if refusal is None:
         hold.placed_at = clerk.clock
         hold.expires_at = clerk.clock + expires_in
         try:
-            ledger_sql.insert_hold(hold)
+            holds_sql.insert_hold(hold)
         except ledger_sql.ReferenceTaken as error:
             raise StartAgain from error
     ledger_sql.write(master, (), clerk.moved)
@@ -178,12 +178,12 @@ def release_hold(*, master: int, holder: int, hold: UUID) -> None:
     that is not of this company.
     """
     clerk = _engage(master=master, holders={holder})
-    found = ledger_sql.read_holds(master, {hold})[hold]
+    found = holds_sql.read_holds(master, {hold})[hold]
     if found.is_open:
         late = found.expires_at <= clerk.clock
         clerk.end(found, HoldState.EXPIRED if late else HoldState.RELEASED)
         ledger_sql.write(master, (), clerk.moved)
-        ledger_sql.write_holds(master, clerk.changed.values())
+        holds_sql.write_holds(master, clerk.changed.values())
 
 
 def expire_holds(*, master: int, holder: int) -> int:
@@ -192,7 +192,7 @@ def expire_holds(*, master: int, holder: int) -> int:
     At most SWEPT_AT_ONCE of them in one call. Returns how many: call it until there are none.
     """
     clerk = _engage(master=master, holders={holder})
-    expired = ledger_sql.expire_holds(master, {holder}, clerk.clock, SWEPT_AT_ONCE)
+    expired = holds_sql.expire_holds(master, {holder}, clerk.clock, SWEPT_AT_ONCE)
     clerk.free(expired)
     ledger_sql.write(master, (), clerk.moved)
     return sum(each.number for each in expired)

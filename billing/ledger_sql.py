@@ -19,7 +19,6 @@ from django.db import IntegrityError, connection
 from django.db.backends.utils import CursorWrapper
 
 from accounts.models import BalanceMode, State
-from billing.models import Hold
 
 # From here on COPY is faster than one statement that carries all the rows.
 BULK = 12
@@ -103,24 +102,6 @@ BALANCE = "(%s::bigint, %s::numeric, %s::numeric, %s::bigint, %s::timestamptz)"
 UPDATE_MANY = UPDATE.format(
     balances="unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::timestamptz[])"
 )
-EXPIRE_HOLDS = """
-WITH expired AS (
-    UPDATE billing_hold h SET state = 'expired', ended_at = %(clock)s
-    WHERE h.master_id = %(master)s AND h.id IN (
-        SELECT late.id FROM billing_hold late
-        WHERE late.master_id = %(master)s AND late.holder_id = ANY(%(holders)s::bigint[])
-          AND late.state = 'open' AND late.expires_at <= %(clock)s
-        ORDER BY late.expires_at LIMIT %(limit)s)
-    RETURNING h.holder_id, h.amount - h.captured AS remaining)
-SELECT holder_id, count(*), sum(remaining) FROM expired GROUP BY holder_id
-"""
-
-UPDATE_HOLDS = """
-UPDATE billing_hold h SET captured = n.captured, state = n.state, ended_at = n.ended_at
-FROM unnest(%(ids)s::uuid[], %(captured)s::numeric[], %(states)s::text[],
-            %(ended_at)s::timestamptz[]) AS n (id, captured, state, ended_at)
-WHERE h.master_id = %(master)s AND h.id = n.id
-"""
 
 # How COPY's text format writes what would end a cell, and what is not there.
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -184,14 +165,6 @@ class Purse:
         self.floor += amount
 
 
-class Expired(NamedTuple):
-    """How many holds of a holder have expired, and what they still reserved."""
-
-    holder: int
-    number: int
-    remaining: Decimal
-
-
 class Books(NamedTuple):
     """What was read under the lock."""
 
@@ -221,7 +194,7 @@ def lock(
     with _cursor(prepared=len(accounts) < BULK) as cursor:
         cursor.execute(
             LOCK_AND_ASK if asks else LOCK,
-            {"master": master, "accounts": _array(accounts), "holders": _array(holders)},
+            {"master": master, "accounts": array(accounts), "holders": array(holders)},
         )
         found = cursor.fetchall()
     if asks and any(known for *_, known in found):
@@ -243,7 +216,7 @@ def read(
             READ_IN_ONE_PASS if few or has_statistics else READ_ONE_BY_ONE,
             {
                 "master": master,
-                "accounts": _array(accounts),
+                "accounts": array(accounts),
                 "origin": origin,
                 # Not as a list: psycopg would quote a thousand of them one by one.
                 "references": json.dumps(list(references)),
@@ -297,7 +270,7 @@ def write(master: int, rows: Sequence[EntryRow], moved: Mapping[int, Purse]) -> 
     """
     if moved:
         values = [*chain(*rows), *chain(*map(_balance, moved.values())), master]
-        with _cursor(prepared=True) as cursor, _told_of_references():
+        with _cursor(prepared=True) as cursor, told_of_references():
             cursor.execute(_statement(len(rows), len(moved)), values)
 
 
@@ -322,7 +295,7 @@ def write_in_bulk(master: int, rows: Iterator[EntryRow], moved: Mapping[int, Pur
             # Of what COPY raises Django makes its own errors only here.
             connection.wrap_database_errors,
             connection.cursor() as cursor,
-            _told_of_references(),
+            told_of_references(),
             cursor.copy(COPY) as copy,
         ):
             # In small pieces, so that the server is busy while the next rows are decided.
@@ -333,7 +306,7 @@ def write_in_bulk(master: int, rows: Iterator[EntryRow], moved: Mapping[int, Pur
 
 def _write_balances(master: int, moved: Mapping[int, Purse]) -> None:
     if moved:
-        columns = map(_array, zip(*map(_balance, moved.values()), strict=True))
+        columns = map(array, zip(*map(_balance, moved.values()), strict=True))
         with connection.cursor() as cursor:
             cursor.execute(UPDATE_MANY, [*columns, master])
 
@@ -370,7 +343,7 @@ def _copy_line(row: EntryRow) -> str:
     )
 
 
-def _array(items: Iterable[object]) -> str:
+def array(items: Iterable[object]) -> str:
     """An array of numbers or moments as text; psycopg's own way takes ten times as long."""
     return f"{{{','.join('NULL' if item is None else str(item) for item in items)}}}"
 
@@ -407,7 +380,7 @@ def _cursor(*, prepared: bool) -> Iterator[CursorWrapper]:
 
 
 @contextmanager
-def _told_of_references() -> Iterator[None]:
+def told_of_references() -> Iterator[None]:
     """Say ReferenceTaken for what COPY and execute raise: psycopg's own error and Django's."""
     try:
         yield
@@ -417,48 +390,3 @@ def _told_of_references() -> Iterator[None]:
         if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
             raise ReferenceTaken from error
         raise
-
-
-def read_holds(master: int, ids: Collection[UUID]) -> dict[UUID, Hold]:
-    """The company's holds with these ids."""
-    return {hold.id: hold for hold in Hold.objects.filter(master=master, id__in=ids)}
-
-
-def find_hold(master: int, origin: str, reference: str) -> Hold | None:
-    """The hold that already carries the reference."""
-    return Hold.objects.filter(master=master, origin=origin, reference=reference).first()
-
-
-def expire_holds(
-    master: int, holders: Collection[int], clock: datetime, limit: int | None = None
-) -> list[Expired]:
-    """End the holders' open holds that are past their time, at most ``limit``."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            EXPIRE_HOLDS,
-            {"master": master, "holders": _array(holders), "clock": clock, "limit": limit},
-        )
-        return [Expired(*row) for row in cursor.fetchall()]
-
-
-def insert_hold(hold: Hold) -> None:
-    """Write a new hold. Raises ReferenceTaken."""
-    with _told_of_references():
-        hold.save(force_insert=True)
-
-
-def write_holds(master: int, holds: Collection[Hold]) -> None:
-    """Write what holds have become."""
-    if not holds:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            UPDATE_HOLDS,
-            {
-                "master": master,
-                "ids": [hold.id for hold in holds],
-                "captured": [hold.captured for hold in holds],
-                "states": [str(hold.state) for hold in holds],
-                "ended_at": [hold.ended_at for hold in holds],
-            },
-        )

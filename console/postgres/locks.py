@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from console.postgres.cluster import EmbeddedPostgresError, whose
@@ -42,6 +42,17 @@ def is_free(path: Path, *, alone: bool) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def holders(path: Path) -> list[int]:
+    """The other processes that have the file open, as far as /proc shows them to us."""
+    us, found = os.getpid(), []
+    for directory in Path("/proc").glob("[0-9]*/fd"):
+        pid = int(directory.parent.name)
+        with suppress(OSError):  # It has ended, or is not ours to look into.
+            if pid != us and any(os.readlink(each) == str(path) for each in directory.iterdir()):
+                found.append(pid)
+    return found
 
 
 def _open(path: Path) -> int:

@@ -21,6 +21,8 @@ DATABASE = ROLE = "console"
 PORT = 5432  # Part of the socket's name; nothing listens on the network.
 PATIENCE = 60.0  # seconds for a start, recovery from a crash included, and as much for a stop
 PAUSE = 0.01
+# How long the other processes of a server whose postmaster is dead may take to find out.
+ORPHANS_PATIENCE = 5.0
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -95,7 +97,7 @@ def wait_for_launch(cluster: Cluster, child: subprocess.Popen[bytes]) -> None:
 
 def wait_until_ready(cluster: Cluster, child: subprocess.Popen[bytes] | None = None) -> bool:
     """Wait out a server that is starting or ending. True: it takes connections."""
-    deadline = time.monotonic() + PATIENCE
+    started = time.monotonic()
     while is_running(cluster):
         if child:
             child.poll()  # Should it be dead, this buries it.
@@ -103,7 +105,10 @@ def wait_until_ready(cluster: Cluster, child: subprocess.Popen[bytes] | None = N
         said_ready = len(note) >= 8 and note[7].strip() == "ready"
         if said_ready and _is_postmaster(cluster, _noted_pid(cluster)):
             return True
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > ORPHANS_PATIENCE:
+            _end_orphans(cluster)
+        if waited > PATIENCE:
             raise EmbeddedPostgresError(
                 f"PostgreSQL on {cluster.data} was not ready after {PATIENCE:.0f} seconds."
                 f" {cluster.log_tail()}"
@@ -131,6 +136,8 @@ def stop(cluster: Cluster, child: subprocess.Popen[bytes] | None = None) -> None
             told.add((pid, number))
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+        if waited > ORPHANS_PATIENCE:
+            _end_orphans(cluster)
         time.sleep(PAUSE)
     if child:
         child.wait()
@@ -226,6 +233,20 @@ def _is_postmaster(cluster: Cluster, pid: int | None) -> bool:
     command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
     listed = subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603
     return b"/postgres -D " + data + b" " in listed
+
+
+def _end_orphans(cluster: Cluster) -> None:
+    """Kill what is left of a server whose postmaster is dead.
+
+    They end by themselves, but for one that waits for what a killed one had locked: for ever. Who
+    they are, the lock tells: they hold it open. Where there is no /proc, nothing is done.
+    """
+    if _is_postmaster(cluster, _noted_pid(cluster)):
+        return
+    for pid in locks.holders(cluster.home / "server"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/{pid}/exe").endswith("/postgres"):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _has_room_in_shared_memory() -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dj_database_url
 import psycopg
+import pytest
 
 from console.postgres import (
     cluster,
@@ -194,6 +195,24 @@ def test_killed_server_is_started_again(root: Path) -> None:
     assert answers(url)
     release("trial", root=root)
     assert not is_running(root)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
+def test_orphan_that_does_not_end_by_itself_does_not_keep_the_server_down(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ORPHANS_PATIENCE", 0.2)
+    url = ensure("trial", root=root, settings=SMALL)
+    with psycopg.connect(url) as connection:
+        orphan = connection.info.backend_pid
+        # As one that waits for what a killed process had locked.
+        os.kill(orphan, signal.SIGSTOP)
+        killed = postmaster(root)
+        os.kill(killed, signal.SIGKILL)
+        os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
+        assert answers(ensure("trial", root=root, settings=SMALL))
+        connection.close()
+    release("trial", root=root)
 
 
 def test_old_pid_of_a_stranger_neither_stops_the_start_nor_the_stranger(root: Path) -> None:

@@ -7,6 +7,7 @@ something took.
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import dj_database_url
@@ -116,7 +117,9 @@ print(os.environ["DATABASE_URL"], flush=True)
 sys.stdin.read()
 """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        user, _ = joins(users, root, script=script)
+        # Whoever runs the tests may ignore it, as under nohup, and what they start with them.
+        heed = partial(signal.signal, number, signal.SIG_DFL)
+        user, _ = joins(users, root, script=script, preexec_fn=heed)
         user.process.send_signal(number)
         assert user.leaves() == 128 + number
         assert not is_running(root)

@@ -156,6 +156,7 @@ def test_an_admin_opens_a_subaccount_shares_it_and_finds_what_became_of_it(
     page.get_by_role("link", name="Show all subaccounts").click()
     expect(rows).to_have_count(4)
     expect(page.get_by_label("Name or code")).to_have_value("")
+    page.wait_for_load_state()  # so that what is chosen is heard by its scripts
     page.get_by_label("State").select_option("closed")
     expect(rows).to_have_count(1)
     # The address can be sent to a colleague.

@@ -5,20 +5,23 @@ No statement is run here: what a decision needs was read before, what it leads t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from accounts.models import State
+from billing.caps_sql import Budget
 from billing.holds_sql import Expired
-from billing.ledger_sql import AccountRow, Books, EntryRow, Purse
-from billing.models import TOO_LARGE, Hold, HoldState, Kind
+from billing.ledger_sql import AccountRow, Books, EntryRow, Purse, Sums, Total
+from billing.models import CONTRA, TOO_LARGE, Contra, Hold, HoldState, Kind
 from billing.postings import Capture, Leg, Outcome, Posting, Status
 from billing.refusals import (
     AccountClosed,
     AccountSuspended,
     BalanceTooLarge,
+    CapReached,
     HoldEnded,
     InsufficientBalance,
     MoreThanHeld,
@@ -66,6 +69,10 @@ class Clerk:
         self.holds: dict[UUID, Hold] = {}
         self.moved: dict[int, Purse] = {}
         self.changed: dict[UUID, Hold] = {}
+        self.totals: dict[Total, Sums] = {}
+        # Of the accounts with a spending cap that this is about.
+        self.budgets: Mapping[int, Budget] = {}
+        self.calendar = Calendar(ZoneInfo(self.company.zone))
         self.outcomes: list[Outcome] = []
 
     def strained(self, asked: Iterable[Leg]) -> set[int]:
@@ -88,6 +95,18 @@ class Clerk:
             purse = self.holders[each.holder]
             purse.reserve(-each.remaining)
             self.moved[each.holder] = purse
+
+    def capped(self, accounts: Iterable[int]) -> set[int]:
+        """Those of the accounts that have a spending cap."""
+        known = self.accounts
+        return {each for each in accounts if each in known and known[each].cap is not None}
+
+    def months(self, postings: Iterable[Posting]) -> set[date]:
+        """The first days of the months in which these postings may fall."""
+        moments = {posting.moment or self.clock for posting in postings}
+        # A posting is never before its holder's last, which may be past the clock.
+        moments |= {each.posted_at for each in self.holders.values() if each.posted_at}
+        return {self.calendar.month(moment) for moment in (*moments, self.clock)}
 
     def order(self, postings: Sequence[Posting], references: Collection[str]) -> Sequence[int]:
         """The postings' places in the order in which to decide them: holder after holder.
@@ -144,18 +163,23 @@ class Clerk:
                 return BalanceTooLarge(account=account, name=self.accounts[account].name)
             moved[holder] = credit
             if amount < 0 and posting.enforce_limit:
-                refusal = self._spending_refusal(account, amount, credit, posting.kind)
+                moment = self._moment(posting, purse)
+                refusal = self._spending_refusal(account, amount, credit, posting.kind, moment)
                 if refusal is not None:
                     return refusal
         return None
 
     def _spending_refusal(
-        self, account: int, amount: Decimal, credit: Decimal, kind: Kind
+        self, account: int, amount: Decimal, credit: Decimal, kind: Kind, moment: datetime
     ) -> Refused | None:
         """Why the account may not spend minus ``amount``, which leads to ``credit``."""
         bar = self.bars.get(account)
         if bar is not None and (kind in _BY_CUSTOMERS or isinstance(bar, AccountClosed)):
             return bar
+        if kind == Kind.USAGE and account in self.budgets:
+            refusal = self._cap_refusal(account, -amount, moment)
+            if refusal is not None:
+                return refusal
         purse = self.purses[account]
         if credit < purse.floor:
             return InsufficientBalance(
@@ -167,6 +191,20 @@ class Clerk:
             )
         return None
 
+    def _cap_refusal(self, account: int, asked: Decimal, moment: datetime) -> Refused | None:
+        """Why the account's hard cap does not let it spend so much more in the month."""
+        row, used = self.accounts[account], self.budgets[account].used(self.calendar.month(moment))
+        if row.cap is None or not row.cap_is_hard or used + asked <= row.cap:
+            return None
+        return CapReached(
+            account=account,
+            name=row.name,
+            cap=row.cap,
+            used=used,
+            asked=asked,
+            currency=self.company.currency,
+        )
+
     def place(self, hold: Hold) -> Refused | None:
         """Reserve the hold's amount with the holder of today; why it cannot be, or None."""
         purse = self.purses[hold.account_id]
@@ -175,9 +213,11 @@ class Clerk:
                 account=hold.account_id, name=self.accounts[hold.account_id].name
             )
         refusal = self._spending_refusal(
-            hold.account_id, -hold.amount, purse.credit - hold.amount, Kind.USAGE
+            hold.account_id, -hold.amount, purse.credit - hold.amount, Kind.USAGE, self.clock
         )
         if refusal is None:
+            if hold.account_id in self.budgets:
+                self.budgets[hold.account_id].held += hold.amount
             hold.holder_id = purse.holder
             purse.reserve(hold.amount)
             self.moved[purse.holder] = purse
@@ -219,11 +259,14 @@ class Clerk:
         hold = self.holds[capture.hold]
         purse = self.holders[capture.holder]
         amount = -posting.legs[0].amount if posting.legs else hold.remaining
+        remained = hold.remaining
         purse.reserve(-amount)
         hold.captured += amount
         self.changed[hold.id] = hold
         if capture.final or hold.captured == hold.amount:
             self.end(hold, HoldState.CAPTURED)
+        if hold.account_id in self.budgets:
+            self.budgets[hold.account_id].held -= remained - hold.remaining
         return self._enter(posting, [Leg(hold.account_id, -amount)], purse, hold.id)
 
     def _repeated(self, posting: Posting, booked: Sequence[EntryRow]) -> Outcome:
@@ -256,6 +299,8 @@ class Clerk:
         ``holder`` is whose balance it is when it is not the accounts' own.
         """
         rows = []
+        kind = posting.kind._value_  # the same as .value, which is slow
+        contra = _contra(posting)
         for number, (account, amount) in enumerate(legs):
             purse = holder or self.purses[account]
             self.moved[purse.holder] = purse
@@ -271,15 +316,28 @@ class Clerk:
                 purse.posted_at,
                 posting.occurred_at,
                 number,
-                posting.kind._value_,  # the same as .value, which is slow
+                kind,
                 self.origin,
                 posting.reference,
                 posting.description,
                 amount,
                 purse.credit,
+                posting.enforce_limit,
                 hold_id,
             )
             rows.append(row)
+            day = self.calendar.day(purse.posted_at)
+            total = Total(account, day, purse.holder, kind, contra)
+            sums = self.totals.get(total)
+            if sums is None:
+                sums = self.totals[total] = Sums()
+            sums.entries += 1
+            if amount < 0:
+                sums.amount_out -= amount
+            else:
+                sums.amount_in += amount
+            if account in self.budgets and contra == Contra.USAGE_REVENUE:
+                self.budgets[account].spend(day.replace(day=1), -amount)
         return rows
 
     def _moment(self, posting: Posting, purse: Purse) -> datetime:
@@ -292,6 +350,34 @@ class Clerk:
         if posting.moment > self.clock:
             raise ValueError(f"{posting.moment} has not come yet")
         return posting.moment
+
+
+class Calendar:
+    """The company's days; each moment is looked up once, for Python a zone takes long."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._moment: datetime | None = None
+        self._day = date.min
+
+    def day(self, moment: datetime) -> date:
+        """The company's day of a moment."""
+        if moment is not self._moment:
+            self._moment, self._day = moment, moment.astimezone(self._zone).date()
+        return self._day
+
+    def month(self, moment: datetime) -> date:
+        """The first day of the company's month of a moment."""
+        return self.day(moment).replace(day=1)
+
+
+def _contra(posting: Posting) -> str:
+    """The platform's account on the other side of the posting."""
+    kind = posting.kind
+    if kind == Kind.REVERSAL:
+        kind = Kind(posting.reference.partition(":")[0])
+    contra: Contra = CONTRA[kind]
+    return contra._value_
 
 
 def _same_content(posting: Posting, booked: Sequence[EntryRow]) -> bool:

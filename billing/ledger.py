@@ -25,7 +25,7 @@ from uuid import UUID
 import psycopg
 from django.db import OperationalError, transaction
 
-from billing import holds_sql, ledger_sql
+from billing import caps_sql, holds_sql, ledger_sql
 from billing.clerk import Clerk
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState
 from billing.postings import Capture, Leg, Locked, Outcome, Posting, StartAgain, Status
@@ -125,6 +125,10 @@ def post(
         clerk.holds = holds_sql.read_holds(master, ids)
         if not ids <= clerk.holds.keys():
             raise LookupError(f"holds {ids - clerk.holds.keys()} are not of master {master}")
+    capped = clerk.capped(accounts)
+    if capped:
+        months = clerk.months(postings)
+        clerk.budgets = caps_sql.read_budgets(master, capped, clerk.clock, months)
 
     few = len(postings) < ledger_sql.BULK
     order = range(len(postings)) if few else clerk.order(postings, references)
@@ -132,9 +136,9 @@ def post(
     rows = clerk.decide(postings[at] for at in order)
     try:
         if few:
-            ledger_sql.write(master, list(rows), clerk.moved)
+            ledger_sql.write(master, list(rows), clerk.moved, clerk.totals)
         else:
-            ledger_sql.write_in_bulk(master, rows, clerk.moved)
+            ledger_sql.write_in_bulk(master, rows, clerk.moved, clerk.totals)
     except ledger_sql.ReferenceTaken as error:
         raise StartAgain from error
     holds_sql.write_holds(master, clerk.changed.values())
@@ -159,6 +163,8 @@ def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:
     strained = clerk.strained([Leg(account, -hold.amount)])
     if strained:
         clerk.free(holds_sql.expire_holds(master, strained, clerk.clock))
+    capped = clerk.capped({account})
+    clerk.budgets = caps_sql.read_budgets(master, capped, clerk.clock, clerk.months(()))
     refusal = clerk.place(hold)
     if refusal is None:
         hold.placed_at = clerk.clock

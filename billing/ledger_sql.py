@@ -6,11 +6,12 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain, islice
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,7 +25,8 @@ from accounts.models import BalanceMode, State
 BULK = 12
 
 LOCK = """
-SELECT b.account_id, b.credit, b.credit_limit, b.on_hold, b.last_seq, b.last_posted_at
+SELECT b.account_id, b.credit, b.credit_limit, b.on_hold, b.last_seq, b.last_posted_at,
+       b.tell_at_or_below, b.tell_at_or_above
 FROM billing_balance b
 -- ARRAY: the holders are found once, not once per balance of the company.
 WHERE b.master_id = %(master)s AND b.account_id = ANY(ARRAY(
@@ -42,21 +44,23 @@ FOR NO KEY UPDATE OF b
 # here, it is no statement of its own under the lock.
 HAS_STATISTICS = """, (SELECT EXISTS (
     SELECT FROM pg_stats WHERE tablename = 'billing_entry' AND attname = 'reference'))"""
-LOCK_AND_ASK = LOCK.replace("b.last_posted_at", f"b.last_posted_at{HAS_STATISTICS}")
+LOCK_AND_ASK = LOCK.replace("b.tell_at_or_above", f"b.tell_at_or_above{HAS_STATISTICS}")
 
 # The clock stands in the master account's row only: a moment takes long to read, for Python.
 READ = """
 SELECT CASE a.id WHEN %(master)s THEN clock_timestamp() END,
-       a.id, a.name, a.balance_mode, a.state, a.currency,
+       a.id, a.name, a.balance_mode, a.state, a.currency, a.time_zone, c.cap, c.cap_is_hard,
        NULL::bigint, NULL::bigint, NULL::bigint, NULL::timestamptz, NULL::timestamptz,
        NULL::smallint, NULL::text, NULL::text, NULL::text, NULL::numeric, NULL::numeric,
-       NULL::uuid
+       NULL::boolean, NULL::uuid
 FROM accounts_account a
+JOIN billing_balance c ON c.master_id = a.master_id AND c.account_id = a.id
 WHERE a.master_id = %(master)s AND a.id = ANY(%(accounts)s::bigint[] || %(master)s::bigint)
 UNION ALL
-SELECT NULL, e.account_id, NULL, NULL, NULL, NULL,
+SELECT NULL, e.account_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        e.holder_id, e.seq, e.by_id, e.posted_at, e.occurred_at,
-       e.leg, e.kind, e.reference, e.description, e.amount, e.balance_after, e.hold_id
+       e.leg, e.kind, e.reference, e.description, e.amount, e.balance_after,
+       e.limit_enforced, e.hold_id
 """
 
 # OFFSET 0: reference by reference, by the unique key, whatever the planner thinks of the table.
@@ -83,7 +87,7 @@ WHERE e.master_id = (SELECT %(master)s::bigint) AND e.origin = %(origin)s
 
 COLUMNS = (
     "master_id, holder_id, seq, account_id, by_id, posted_at, occurred_at, leg, kind, origin,"
-    " reference, description, amount, balance_after, hold_id"
+    " reference, description, amount, balance_after, limit_enforced, hold_id"
 )
 
 COPY = f"COPY billing_entry ({COLUMNS}) FROM STDIN"
@@ -101,6 +105,21 @@ BALANCE = "(%s::bigint, %s::numeric, %s::numeric, %s::bigint, %s::timestamptz)"
 # Many balances go as arrays, which are written and read faster than as many rows.
 UPDATE_MANY = UPDATE.format(
     balances="unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::timestamptz[])"
+)
+
+ADD = """
+INSERT INTO billing_dailytotal AS t
+    (master_id, account_id, day, holder_id, kind, contra, amount_in, amount_out, entries)
+{totals}
+ON CONFLICT (master_id, account_id, day, holder_id, kind, contra) DO UPDATE
+SET amount_in = t.amount_in + excluded.amount_in,
+    amount_out = t.amount_out + excluded.amount_out,
+    entries = t.entries + excluded.entries
+"""
+TOTAL = f"({', '.join(['%s'] * 9)})"
+ADD_MANY = ADD.format(
+    totals="""SELECT %s, * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::text[],
+    %s::text[], %s::numeric[], %s::numeric[], %s::bigint[])"""
 )
 
 # How COPY's text format writes what would end a cell, and what is not there.
@@ -126,6 +145,9 @@ class AccountRow(NamedTuple):
     state: str
     currency: str
     holder: int
+    zone: str
+    cap: Decimal | None
+    cap_is_hard: bool
 
 
 class EntryRow(NamedTuple):
@@ -145,6 +167,7 @@ class EntryRow(NamedTuple):
     description: str
     amount: Decimal
     balance_after: Decimal
+    limit_enforced: bool | None
     hold_id: UUID | None
 
 
@@ -158,11 +181,39 @@ class Purse:
     on_hold: Decimal
     seq: int
     posted_at: datetime | None
+    tell_at_or_below: Decimal | None = None
+    tell_at_or_above: Decimal | None = None
+
+    @property
+    def has_something_to_tell(self) -> bool:
+        """Whether what is available has come to where an alert has something to tell."""
+        low, high = self.tell_at_or_below, self.tell_at_or_above
+        available = self.credit - self.floor
+        return (low is not None and available <= low) or (high is not None and available >= high)
 
     def reserve(self, amount: Decimal) -> None:
         """Set ``amount`` apart from what is available; less than zero gives it back."""
         self.on_hold += amount
         self.floor += amount
+
+
+class Total(NamedTuple):
+    """Which row of ``billing_dailytotal``; the columns after the master account, in its order."""
+
+    account: int
+    day: date
+    holder: int
+    kind: str
+    contra: str
+
+
+@dataclass(slots=True)
+class Sums:
+    """What is added to a row of ``billing_dailytotal``."""
+
+    amount_in: Decimal = Decimal(0)
+    amount_out: Decimal = Decimal(0)
+    entries: int = 0
 
 
 class Books(NamedTuple):
@@ -200,8 +251,8 @@ def lock(
     if asks and any(known for *_, known in found):
         _databases_with_statistics.add(database)
     return {
-        holder: Purse(holder, credit, on_hold - limit, on_hold, seq, posted_at)
-        for holder, credit, limit, on_hold, seq, posted_at, *_ in found
+        holder: Purse(holder, credit, on_hold - limit, on_hold, seq, posted_at, low, high)
+        for holder, credit, limit, on_hold, seq, posted_at, low, high, *_ in found
     }
 
 
@@ -226,18 +277,19 @@ def read(
     clock: datetime | None = None
     known: dict[int, AccountRow] = {}
     booked: dict[str, list[EntryRow]] = {}
-    for now, account, name, mode, state, currency, *entry in found:
+    for now, account, name, mode, state, currency, zone, cap, cap_is_hard, *entry in found:
         if name is not None:
             clock = now or clock
             borrowed = mode == BalanceMode.SHARED or state == State.CLOSED
+            holder = master if borrowed else account
             known[account] = AccountRow(
-                account, name, state, currency, master if borrowed else account
+                account, name, state, currency, holder, zone, cap, cap_is_hard
             )
             continue
         holder, seq, by, posted_at, occurred_at, leg, kind, reference, description, *figures = (
             entry
         )
-        amount, balance_after, hold_id = figures
+        amount, balance_after, limit_enforced, hold_id = figures
         row = EntryRow(
             master,
             holder,
@@ -253,6 +305,7 @@ def read(
             description,
             amount,
             balance_after,
+            limit_enforced,
             hold_id,
         )
         booked.setdefault(reference, []).append(row)
@@ -263,30 +316,47 @@ def read(
     return Books(clock, known, booked)
 
 
-def write(master: int, rows: Sequence[EntryRow], moved: Mapping[int, Purse]) -> None:
-    """Write a few entries and the balances they lead to, in one statement. Raises ReferenceTaken.
+def write(
+    master: int,
+    rows: Sequence[EntryRow],
+    moved: Mapping[int, Purse],
+    totals: Mapping[Total, Sums] = MappingProxyType({}),
+) -> None:
+    """Write a few entries, the balances they lead to and what they add to the days' totals.
 
-    Without entries: balances whose credit on hold has changed.
+    In one statement. Without entries: balances whose credit on hold has changed. Raises
+    ReferenceTaken.
     """
     if moved:
-        values = [*chain(*rows), *chain(*map(_balance, moved.values())), master]
+        values: list[Any] = [
+            *chain(*rows),
+            *chain(*((master, *row) for row in _totals(totals))),
+            *chain(*map(_balance, moved.values())),
+            master,
+        ]
         with _cursor(prepared=True) as cursor, told_of_references():
-            cursor.execute(_statement(len(rows), len(moved)), values)
+            cursor.execute(_statement(len(rows), len(totals), len(moved)), values)
 
 
 @lru_cache(maxsize=BULK * BULK)
-def _statement(entries: int, balances: int) -> str:
-    """One statement that writes so many entries and so many balances."""
+def _statement(entries: int, totals: int, balances: int) -> str:
+    """One statement that writes so many entries, totals and balances."""
     update = UPDATE.format(balances=f"(VALUES {', '.join([BALANCE] * balances)})")
     if not entries:
         return update
-    return f"WITH entries AS ({INSERT}{', '.join([ENTRY] * entries)}) {update}"
+    add = ADD.format(totals=f"VALUES {', '.join([TOTAL] * totals)}")
+    return f"WITH entries AS ({INSERT}{', '.join([ENTRY] * entries)}), totals AS ({add}) {update}"
 
 
-def write_in_bulk(master: int, rows: Iterator[EntryRow], moved: Mapping[int, Purse]) -> None:
-    """Write many entries while they are made, then the balances. Raises ReferenceTaken.
+def write_in_bulk(
+    master: int,
+    rows: Iterator[EntryRow],
+    moved: Mapping[int, Purse],
+    totals: Mapping[Total, Sums],
+) -> None:
+    """Write many entries while they are made, then totals and balances. Raises ReferenceTaken.
 
-    ``moved`` may fill up as ``rows`` are taken.
+    ``moved`` and ``totals`` may fill up as ``rows`` are taken.
     """
     first = next(rows, None)
     if first is not None:
@@ -301,7 +371,23 @@ def write_in_bulk(master: int, rows: Iterator[EntryRow], moved: Mapping[int, Pur
             # In small pieces, so that the server is busy while the next rows are decided.
             while lines := "".join(map(_copy_line, islice(rows, PIECE))):
                 copy.write(lines)
+    _write_totals(master, totals)
     _write_balances(master, moved)
+
+
+def _write_totals(master: int, totals: Mapping[Total, Sums]) -> None:
+    if totals:
+        columns = map(array, zip(*_totals(totals), strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(ADD_MANY, [master, *columns])
+
+
+def _totals(totals: Mapping[Total, Sums]) -> list[tuple[object, ...]]:
+    """What ADD is told of them. In order, so that postings of other holders cannot deadlock."""
+    return [
+        (*total, sums.amount_in, sums.amount_out, sums.entries)
+        for total, sums in sorted(totals.items())
+    ]
 
 
 def _write_balances(master: int, moved: Mapping[int, Purse]) -> None:
@@ -333,13 +419,15 @@ def _copy_line(row: EntryRow) -> str:
         description,
         amount,
         balance_after,
+        limit_enforced,
         hold_id,
     ) = row
     return (
         f"{master}\t{holder}\t{seq}\t{account}\t{NULL if by is None else by}"
         f"\t{_copy_moment(posted_at)}\t{_copy_moment(occurred_at)}\t{leg}\t{kind}\t{origin}"
         f"\t{_copy_text(reference)}\t{_copy_text(description)}"
-        f"\t{amount!s}\t{balance_after!s}\t{NULL if hold_id is None else hold_id}\n"
+        f"\t{amount!s}\t{balance_after!s}\t{limit_enforced!s}"
+        f"\t{NULL if hold_id is None else hold_id}\n"
     )
 
 

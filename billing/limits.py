@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
-
 from accounts.models import Account, User
 from billing import ledger, references
+from billing.locking import clock, lock_balances
 from billing.models import CreditLimitChange
 from billing.refusals import SharedBalance
-from billing.tree import clock, lock_balances
 
 
 def change(
@@ -27,8 +25,8 @@ def change(
     A limit below what is used already is allowed: usage stops, money coming in is accepted.
     Returns the row of the history, or None when the limit was that already: a second call changes
     nothing. Raises ValueError for a limit that is negative or does not fit, or an empty reason,
-    SharedBalance for an account that draws on its master account. ``moment`` is for demo, import
-    of history and tests only.
+    SharedBalance for an account that draws on its master account, StartAgain as ``transact`` does.
+    ``moment`` is for demo, import of history and tests only.
     """
     if limit < 0:
         raise ValueError("a credit limit is zero or more")
@@ -37,7 +35,8 @@ def change(
     references.check_description(reason)
     if not ledger.fits(limit):
         raise ValueError(f"{limit} does not fit the ledger")
-    with transaction.atomic(durable=True):
+
+    def work() -> CreditLimitChange | None:
         balance = lock_balances(account)[account.pk]
         if balance.mode == "shared":
             raise SharedBalance(account=account.pk, name=account.name)
@@ -54,4 +53,6 @@ def change(
         )
         balance.credit_limit = limit
         balance.save(update_fields=["credit_limit"])
-    return row
+        return row
+
+    return ledger.transact(work)

@@ -63,6 +63,50 @@ class InsufficientBalance(Refused):
         )
 
 
+class CapReached(Refused):
+    """More than the account's spending cap leaves of the month was asked for.
+
+    ``cap``, ``used`` (spent this month, open holds included) and ``short_by`` are exact.
+    """
+
+    code = "spending_cap"
+
+    def __init__(
+        self,
+        *,
+        account: int,
+        name: str,
+        cap: Decimal,
+        used: Decimal,
+        asked: Decimal,
+        currency: str,
+    ) -> None:
+        self.cap = cap
+        self.used = used
+        self.left = max(cap - used, Decimal(0))
+        self.short_by = asked - self.left
+        decimals = money.currency_decimals(currency)
+        if self.left > 0:
+            sentence = _(
+                "%(name)s can spend at most %(currency)s %(left)s more this month: its spending"
+                " cap is %(cap)s."
+            )
+        else:
+            sentence = _(
+                "%(name)s has used up its spending cap of %(currency)s %(cap)s for this month."
+            )
+        super().__init__(
+            sentence
+            % {
+                "name": name,
+                "currency": currency,
+                "left": money.format_amount(self.left, decimals),
+                "cap": money.format_amount(cap, decimals),
+            },
+            account=account,
+        )
+
+
 class AccountSuspended(Refused):
     """The account, or its whole company, is suspended."""
 

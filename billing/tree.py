@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar, cast
+from typing import TypeVar
 from uuid import uuid4
 
 from django.db import IntegrityError, connection, transaction
@@ -19,8 +19,19 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, BalanceMode, State, User
+from billing.history import record
 from billing.ledger import Leg, Posting, expire_holds, post, transact
-from billing.models import TOO_LARGE, Balance, CreditLimitChange, Hold, HoldState, Kind, Origin
+from billing.locking import clock, lock_balances
+from billing.models import (
+    TOO_LARGE,
+    AccountAction,
+    Balance,
+    CreditLimitChange,
+    Hold,
+    HoldState,
+    Kind,
+    Origin,
+)
 from billing.refusals import (
     AccountClosed,
     BalanceTooLarge,
@@ -58,8 +69,19 @@ class Leaving:
         return self.credit, self.limit
 
 
-def open_master(*, code: str, name: str, country: str, currency: str, time_zone: str) -> Account:
+def open_master(
+    *,
+    code: str,
+    name: str,
+    country: str,
+    currency: str,
+    time_zone: str,
+    by: User | None = None,
+    moment: datetime | None = None,
+) -> Account:
     """Open a master account with an empty balance.
+
+    ``moment`` is for demo, import of history and tests only.
 
     Raises ValidationError when a field is not well formed or the code is taken: a second call
     with the same code is refused.
@@ -81,13 +103,22 @@ def open_master(*, code: str, name: str, country: str, currency: str, time_zone:
         account.validate_constraints()
         account.save(force_insert=True)
         Balance.objects.create(master=account, account=account)
+        record(account, AccountAction.OPENED, by, moment)
     return account
 
 
 def open_subaccount(
-    *, master: Account, code: str, name: str, mode: BalanceMode = BalanceMode.ALLOCATED
+    *,
+    master: Account,
+    code: str,
+    name: str,
+    mode: BalanceMode = BalanceMode.ALLOCATED,
+    by: User | None = None,
+    moment: datetime | None = None,
 ) -> Account:
     """Open a subaccount with an empty balance, or drawing on the master account's.
+
+    ``moment`` is for demo, import of history and tests only.
 
     Raises ValidationError when a field is not well formed, or code or name are taken in the
     company: a second call with the same code is refused. StartAgain as ``transact`` does.
@@ -98,26 +129,27 @@ def open_subaccount(
         account.full_clean()
         account.save(force_insert=True)
         Balance.objects.create(master=master, account=account, mode=mode)
+        record(account, AccountAction.OPENED, by, moment)
         return account
 
     return _checked_again(work)
 
 
-def suspend(*, account: Account) -> None:
+def suspend(*, account: Account, by: User | None = None) -> None:
     """Close the tap by hand: usage and transfers out are refused, money in is accepted.
 
     Suspending a master account suspends its whole tree. A second call changes nothing. Raises
     ValueError for a closed account, StartAgain as ``transact`` does.
     """
-    _set_state(account, State.SUSPENDED)
+    _set_state(account, State.SUSPENDED, AccountAction.SUSPENDED, by)
 
 
-def restore(*, account: Account) -> None:
+def restore(*, account: Account, by: User | None = None) -> None:
     """Open the tap again. A second call changes nothing. Raises as ``suspend`` does."""
-    _set_state(account, State.ACTIVE)
+    _set_state(account, State.ACTIVE, AccountAction.RESTORED, by)
 
 
-def rename(*, account: Account, name: str) -> None:
+def rename(*, account: Account, name: str, by: User | None = None) -> None:
     """Give the account another name. A second call changes nothing.
 
     Raises ValidationError when the name is blank, too long, or another account's of the company;
@@ -125,9 +157,14 @@ def rename(*, account: Account, name: str) -> None:
     """
 
     def work() -> None:
+        lock_balances(account)
+        account.refresh_from_db(fields=["name", "balance_mode", "state"])
+        if account.name == name:
+            return
         account.name = name
         account.full_clean(exclude=["master"] if account.is_master else None)
         account.save(update_fields=["name"])
+        record(account, AccountAction.RENAMED, by)
 
     _checked_again(work)
 
@@ -161,12 +198,13 @@ def share(
         _empty(account, balances[account.pk], by, _("Switched to the shared balance"))
         account.balance_mode = BalanceMode.SHARED
         account.save(update_fields=["balance_mode"])
+        record(account, AccountAction.SHARED, by)
         return leaving
 
     return transact(work)
 
 
-def allocate(*, account: Account) -> bool:
+def allocate(*, account: Account, by: User | None = None) -> bool:
     """Give a shared subaccount a balance of its own, which starts at zero with no limit.
 
     What it used before stays with the master account, and so do its open holds. Returns whether
@@ -182,6 +220,7 @@ def allocate(*, account: Account) -> bool:
             raise AccountClosed(account=account.pk, name=account.name)
         account.balance_mode = BalanceMode.ALLOCATED
         account.save(update_fields=["balance_mode"])
+        record(account, AccountAction.ALLOCATED, by)
         return True
 
     return transact(work)
@@ -215,30 +254,10 @@ def close(
         _empty(account, balances[account.pk], by, _("Closed"))
         account.state = State.CLOSED
         account.save(update_fields=["state"])
+        record(account, AccountAction.CLOSED, by)
         return leaving
 
     return transact(work)
-
-
-def lock_balances(account: Account) -> dict[int, Balance]:
-    """Lock the balance rows of the account and its master, lowest first; by account id.
-
-    Must run in a transaction. Reads what is there after the lock was obtained.
-    """
-    rows = (
-        Balance.objects.select_for_update(no_key=True)
-        .filter(master=account.master_id, account__in={account.pk, account.master_id})
-        .order_by("account_id")
-    )
-    return {row.account_id: row for row in rows}
-
-
-def clock() -> datetime:
-    """The database's clock, which all moments of money are taken from; call it under the lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (moment,) = cursor.fetchone()
-    return cast(datetime, moment)
 
 
 def _balances(account: Account) -> dict[int, Balance]:
@@ -335,14 +354,16 @@ def _empty(account: Account, own: Balance, by: User | None, description: str) ->
         own.save(update_fields=["credit_limit"])
 
 
-def _set_state(account: Account, state: State) -> None:
+def _set_state(account: Account, state: State, action: AccountAction, by: User | None) -> None:
     def work() -> None:
         lock_balances(account)
         account.refresh_from_db()
         if account.state == State.CLOSED:
             raise ValueError(f"account {account.code} is closed for good")
-        account.state = state
-        account.save(update_fields=["state"])
+        if account.state != state:
+            account.state = state
+            account.save(update_fields=["state"])
+            record(account, action, by)
 
     transact(work)
 

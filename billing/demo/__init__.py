@@ -131,18 +131,21 @@ def _begin() -> datetime:
 
 
 def _load_company(company: Company, now: datetime, say: Callable[[str], None]) -> None:
+    events = history(company, now - CLOCK_DRIFT)
+    opened = events[0].moment
     master = Account.objects.masters().filter(code=company.code).first() or tree.open_master(
         code=company.code,
         name=company.name,
         country=company.country,
         currency=company.currency,
         time_zone=company.time_zone,
+        moment=opened,
     )
     accounts = {account.code: account for account in Account.objects.filter(master=master)}
     for sub in company.subs:
         if sub.code not in accounts:
             accounts[sub.code] = tree.open_subaccount(
-                master=master, code=sub.code, name=sub.name, mode=sub.mode
+                master=master, code=sub.code, name=sub.name, mode=sub.mode, moment=opened
             )
     [admin] = [
         person
@@ -150,7 +153,6 @@ def _load_company(company: Company, now: datetime, say: Callable[[str], None]) -
         if person.company == company.code and person.role == Role.MASTER_ADMIN
     ]
     clerk = _Clerk(accounts, master, _person(admin))
-    events = history(company, now - CLOCK_DRIFT)
     say(f"{company.name}: {len(events):,} events of a year in {len(accounts)} accounts")
     for event in events:
         clerk.take(event)

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from billing.models import Contra
-from billing.verification import contra, entries, holds, transfers
+from billing.verification import contra, entries, history, holds, spending, transfers
 from billing.verification.check import OF_MASTER, Check, code
 
 
@@ -50,6 +50,8 @@ CHECKS: list[Check] = [
     *transfers.CHECKS,
     *contra.CHECKS,
     *holds.CHECKS,
+    *history.CHECKS,
+    *spending.CHECKS,
 ]
 
 CREDIT = f"""
@@ -63,7 +65,10 @@ COUNTS = {
     "balances": "billing_balance",
     "holds": "billing_hold",
     "transfers": "billing_transfer",
+    "daily totals": "billing_dailytotal",
     "credit limit changes": "billing_creditlimitchange",
+    "spending cap changes": "billing_capchange",
+    "account changes": "billing_accountchange",
 }
 
 

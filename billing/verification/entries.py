@@ -129,29 +129,4 @@ CHECKS = [
                    AND (b.credit, b.credit_limit, b.on_hold) <> (0, 0, 0)))
         ORDER BY a.master_id, a.id""",
     ),
-    Check(
-        "the history of each credit limit is a chain that ends at the limit in force",
-        f"""
-        SELECT l.master_id, format('credit limit of account %%s: %%s',
-            {code("l.account_id")}, l.trouble)
-        FROM (
-            SELECT c.master_id, c.account_id, c.id AS nth, format(
-                'change %%s starts from %%s, the one before ended at %%s', c.id, c.old, c.before)
-                AS trouble
-            FROM (SELECT c.*, lag(c.new, 1, 0::numeric) OVER (
-                      PARTITION BY c.master_id, c.account_id ORDER BY c.id) AS before
-                  FROM billing_creditlimitchange c) c
-            WHERE c.old <> c.before
-            UNION ALL
-            SELECT b.master_id, b.account_id, NULL, format(
-                'in force %%s, its history ends at %%s', b.credit_limit, coalesce(c.new, 0))
-            FROM billing_balance b
-            LEFT JOIN (
-                SELECT DISTINCT ON (master_id, account_id) master_id, account_id, new
-                FROM billing_creditlimitchange ORDER BY master_id, account_id, id DESC) c
-                ON c.master_id = b.master_id AND c.account_id = b.account_id
-            WHERE b.credit_limit <> coalesce(c.new, 0)) l
-        WHERE {OF_MASTER.format("l")}
-        ORDER BY l.master_id, l.account_id, l.nth""",
-    ),
 ]

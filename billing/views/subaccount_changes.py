@@ -94,7 +94,7 @@ def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> 
     before = account.state
     verb = tree.suspend if wanted == State.SUSPENDED else tree.restore
     try:
-        verb(account=account)
+        verb(account=account, by=access.user)
     except ValueError:
         # Closed, perhaps since the page was shown.
         refusal = AccountClosed(account=account.pk, name=account.name)
@@ -161,7 +161,7 @@ def _close(request: HttpRequest, access: Access, account: Account, leaving: tree
 def _allocate(request: HttpRequest, access: Access, account: Account) -> HttpResponse:
     """Give it a balance of its own. No figures are at stake: nothing moves."""
     try:
-        changed = tree.allocate(account=account)
+        changed = tree.allocate(account=account, by=access.user)
     except Refused as refusal:
         return _mode_page(request, access, account, refusal=refusal, status=422)
     except StartAgain:

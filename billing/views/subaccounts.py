@@ -102,7 +102,7 @@ def subaccount_rename(request: HttpRequest, company: str, code: str) -> HttpResp
     form = RenameForm(request.POST if request.method == "POST" else None, initial={"name": before})
     if request.method == "POST" and form.is_valid():
         try:
-            tree.rename(account=account, name=form.cleaned_data["name"])
+            tree.rename(account=account, name=form.cleaned_data["name"], by=access.user)
         except ValidationError as refusal:
             form.add_refusal(refusal)
             account.name = before
@@ -153,6 +153,7 @@ def _open(request: HttpRequest, access: Access, form: NewSubaccountForm) -> Http
             code=known["code"],
             name=known["name"],
             mode=BalanceMode(known["mode"]),
+            by=access.user,
         )
     except ValidationError as refusal:
         same = form.same_account()

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from accounts.models import Account
 from billing import charges, holds, limits, transfers, tree
+from billing.locking import lock_balances
 from billing.models import Entry, Hold, HoldState, Kind, Origin
 from billing.postings import Status
 from tests.factories import balance_of, give, set_limit
@@ -390,7 +391,7 @@ def test_a_locked_balance_does_not_keep_the_sweep_from_the_others(cast):
 
     def hold_the_lock():
         with transaction.atomic():
-            tree.lock_balances(cast.nile)
+            lock_balances(cast.nile)
             locked.set()
             swept.wait(20)
 

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import Account
-from billing import charges, ledger, tree
+from billing import charges, ledger
 from billing.charges import Charge
 from billing.ledger import Leg, Posting, Status
+from billing.locking import lock_balances
 from billing.models import Entry, Kind, Origin
 from billing.verification import verify
 from tests.factories import balance_of, give
@@ -69,7 +70,7 @@ def test_a_holder_that_changed_while_waiting_for_the_lock_is_read_again(cast):
 
     def switch():
         with transaction.atomic():
-            tree.lock_balances(cast.gulf_sales)
+            lock_balances(cast.gulf_sales)
             entered.set()
             wait_until_someone_waits_for_a_lock()
             Account.objects.filter(pk=cast.gulf_sales.pk).update(balance_mode="shared")
@@ -102,7 +103,7 @@ def test_a_suspension_that_committed_first_is_obeyed(cast):
 
     def suspend():
         with transaction.atomic():
-            tree.lock_balances(cast.retail)
+            lock_balances(cast.retail)
             entered.set()
             wait_until_someone_waits_for_a_lock()
             Account.objects.filter(pk=cast.retail.pk).update(state="suspended")
@@ -138,7 +139,7 @@ def test_a_balance_that_somebody_holds_too_long_is_said_to_be_busy(cast):
 
     def hold():
         with transaction.atomic():
-            tree.lock_balances(cast.retail)
+            lock_balances(cast.retail)
             charged.wait(30)
 
     def charge():
@@ -174,13 +175,13 @@ def test_who_starts_again_and_then_waits_in_vain_is_told_so_too(cast):
             raise ledger.StartAgain
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '50ms'")
-        tree.lock_balances(cast.retail)
+        lock_balances(cast.retail)
 
     locked, tried = threading.Event(), threading.Event()
 
     def hold_the_lock():
         with transaction.atomic():
-            tree.lock_balances(cast.retail)
+            lock_balances(cast.retail)
             locked.set()
             tried.wait(20)
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import pytest
 from django.db import transaction
 
-from billing import charges, limits, tree
+from billing import charges, limits
 from billing.ledger import Outcome, Status
+from billing.locking import lock_balances
 from billing.models import CreditLimitChange, Entry
 from billing.verification import verify
 from tests.factories import balance_of, give, make_master, make_subaccount, set_limit
@@ -120,7 +121,7 @@ def test_a_cut_and_a_charge_that_wait_for_one_balance_are_obeyed_in_their_order(
 
     def keep():
         with transaction.atomic():
-            tree.lock_balances(account)
+            lock_balances(account)
             locked.set()
             wait_until_someone_waits_for_a_lock()
             queued.set()

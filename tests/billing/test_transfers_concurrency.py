@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts.models import Account
 from billing import transfers, tree
+from billing.locking import lock_balances
 from billing.models import Entry, Kind, Transfer
 from billing.verification import verify
 from tests.factories import balance_of, give
@@ -106,7 +107,7 @@ def test_a_switch_of_mode_while_a_transfer_waits_neither_deadlocks_nor_lets_it_t
 
     def switch():
         with transaction.atomic():
-            tree.lock_balances(cast.gulf_sales)
+            lock_balances(cast.gulf_sales)
             locked.set()
             wait_until_someone_waits_for_a_lock()
             Account.objects.filter(pk=cast.gulf_sales.pk).update(balance_mode="shared")

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from billing import adjustments, charges, holds, transfers
+from billing import adjustments, caps, charges, holds, transfers
 from billing.ledger import Leg, Posting, post, transact
 from billing.models import Kind, Origin
 from billing.verification import CHECKS
@@ -25,6 +25,9 @@ def books(cast):
     """Books with a bit of everything in them."""
     set_limit(cast.marketing, "100")
     set_limit(cast.marketing, "50")
+    caps.change(account=cast.retail, cap=Decimal(5))
+    caps.change(account=cast.otp, cap=Decimal(0), is_hard=False)
+    caps.change(account=cast.marketing, cap=Decimal(25), by=cast.admin)
     transfers.make(
         source=cast.nile, destination=cast.retail, amount=Decimal(7), key=uuid4(), by=cast.admin
     )
@@ -82,6 +85,8 @@ def cook(sql, *parameters):
         "billing_entry",
         "billing_hold",
         "billing_creditlimitchange",
+        "billing_capchange",
+        "billing_dailytotal",
         "billing_balance",
         "accounts_account",
     ]
@@ -116,7 +121,8 @@ def test_clean_books_pass_with_counts(books):
     code, out, err = run()
     assert (code, err) == (0, "")
     assert (
-        "Looked at entries: 18, balances: 6, holds: 4, transfers: 1, credit limit changes: 2."
+        "Looked at entries: 18, balances: 6, holds: 4, transfers: 1, daily totals: 14,"
+        " credit limit changes: 2, spending cap changes: 3, account changes: 6."
     ) in out
     assert "Credit in all: EGP 10,506.50." in out
     assert (
@@ -124,8 +130,8 @@ def test_clean_books_pass_with_counts(books):
         " usage revenue \N{MINUS SIGN}14.00, adjustments 0.00."
     ) in out
     assert "Credit in all: KWD 300.000." in out
-    assert out.count("  ok  ") == len(CHECKS) == 19
-    assert "All 19 checks hold." in out
+    assert out.count("  ok  ") == len(CHECKS) == 24
+    assert "All 24 checks hold." in out
 
 
 def test_one_master_accounts_books_alone(books):
@@ -258,6 +264,43 @@ COOKED = {
     "mode": (
         "UPDATE accounts_account SET balance_mode = 'allocated' WHERE balance_mode = 'shared'",
         "its balance row: mode shared",
+    ),
+    "daily total": (
+        "UPDATE billing_dailytotal SET amount_out = amount_out + 1"
+        " WHERE kind = 'usage' AND amount_out = 2",
+        "(usage_revenue): 0.000000 in, 3.000000 out by 1 entries; its entries give 0, 2.000000, 1",
+    ),
+    "daily total missing": (
+        "DELETE FROM billing_dailytotal WHERE kind = 'reversal' AND contra = 'usage_revenue'",
+        "(usage_revenue): 0 in, 0 out by 0 entries; its entries give 0.007500, 0, 1",
+    ),
+    "daily total of nothing": (
+        "UPDATE billing_dailytotal SET day = day - 1 WHERE kind = 'transfer'",
+        "1 entries; its entries give 0, 0, 0",
+    ),
+    "name": (
+        "UPDATE accounts_account SET name = 'Other' WHERE code = 'retail'",
+        "account retail: Other, allocated, active; its history ends at Retail branches, allocated",
+    ),
+    "cap": (
+        "UPDATE billing_balance SET cap = 6 WHERE cap = 5",
+        "in force 6.000000, its history ends at 5.000000",
+    ),
+    "cap history": (
+        "UPDATE billing_capchange SET old = 1 WHERE new = 5",
+        "starts from 1.000000, the one before ended at none",
+    ),
+    "charge past the cap": (
+        "UPDATE billing_capchange SET new = 1.9 WHERE new = 5",
+        "usage m-2 of account retail: 2.000000 of its cap of 1.900000 used",
+    ),
+    "hold past the cap": (
+        "UPDATE billing_capchange SET new = 15 WHERE new = 25",
+        "hold h-released of account marketing: 20.000000 of its cap of 15.000000 used",
+    ),
+    "past the limit": (
+        "UPDATE billing_entry SET balance_after = -1 WHERE reference = 'm-2'",
+        "(reference m-2, leg 0): leads to -1.000000, the credit limit was 0",
     ),
     "no balance": ("DELETE FROM billing_balance WHERE last_seq = 0", "mode missing"),
 }

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from billing import tree
+from billing.locking import lock_balances
 from billing.models import Entry
 from tests.billing.faults.operations import open_charged_company
 from tests.billing.faults.rounds import Round, assert_clean, summary
@@ -67,7 +67,7 @@ def test_worker_killed_while_it_waits_for_a_balance_has_written_nothing(server, 
     before = Entry.objects.filter(master=master).count()
     with transaction.atomic():
         for account in master.tree.all():
-            tree.lock_balances(account)
+            lock_balances(account)
         worker.tell("go", "r0")
         wait_until_someone_waits_for_a_lock()
         assert worker.kill() == -signal.SIGKILL

@@ -23,11 +23,15 @@ WITH opened AS (
         (master_id, code, name, country, currency, time_zone, balance_mode, state, created_at)
     SELECT %(master)s, 'unit-' || n, 'Unit ' || n, '', '', '', %(mode)s, 'active', now()
     FROM generate_series(0, %(count)s - 1) AS n
-    RETURNING id),
+    RETURNING id, name),
+history AS (
+    INSERT INTO billing_accountchange
+        (master_id, account_id, action, name, mode, state, changed_at)
+    SELECT %(master)s, id, 'opened', name, %(mode)s, 'active', now() FROM opened),
 balances AS (
     INSERT INTO billing_balance
-        (master_id, account_id, mode, credit, credit_limit, on_hold, last_seq)
-    SELECT %(master)s, id, %(mode)s, 0, 0, 0, 0 FROM opened)
+        (master_id, account_id, mode, credit, credit_limit, on_hold, cap_is_hard, last_seq)
+    SELECT %(master)s, id, %(mode)s, 0, 0, 0, true, 0 FROM opened)
 SELECT id FROM opened ORDER BY id
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from billing.api import fields, places
+from billing.api import fields, past, places
 from billing.api.auth import bearer_of
 from billing.api.bodies import JSON
 from billing.api.places import Place
@@ -17,15 +17,29 @@ MOST_ACCOUNTS = 1_000
 
 
 def balance(request: HttpRequest, master: str, account: str) -> HttpResponse:
-    """The balance that the account draws on: two queries, the key's among them."""
-    fields.check_query(request)
+    """The balance that the account draws on: two queries, the key's among them.
+
+    ``at`` asks how it stood then: three queries. Before it was opened there is none (422).
+    """
+    fields.check_query(request, "at")
+    at = past.read_moment(request)
     place = places.find_place(bearer_of(request), master, account)
+    if at is not None:
+        found = past.balances(place.company, [place], at)
+        if not found:
+            raise invalid(FieldError("at", "The account had not been opened then."))
+        del found[0]["name"]
+        return HttpResponse(orjson.dumps(found[0]), content_type=JSON)
     return HttpResponse(orjson.dumps(_balance(place)), content_type=JSON)
 
 
 def subaccounts(request: HttpRequest, master: str) -> HttpResponse:
-    """The subaccounts with their balances, by code; ``next`` continues, None at the end."""
-    fields.check_query(request, "after", "limit")
+    """The subaccounts with their balances, by code; ``next`` continues, None at the end.
+
+    ``at`` asks how they stood then; those that had not been opened are left out.
+    """
+    fields.check_query(request, "after", "limit", "at")
+    at = past.read_moment(request)
     after = request.GET.get("after", "")
     if after and not places.is_code(after):
         raise invalid(FieldError("after", "This is the code of an account."))
@@ -35,7 +49,9 @@ def subaccounts(request: HttpRequest, master: str) -> HttpResponse:
     found = places.list_subaccounts(company, after=after, limit=limit + 1)
     shown = found[:limit]
     document = {
-        "subaccounts": [{"name": place.name, **_balance(place)} for place in shown],
+        "subaccounts": [{"name": place.name, **_balance(place)} for place in shown]
+        if at is None
+        else past.balances(company, shown, at),
         "next": shown[-1].code if len(found) > limit else None,
     }
     return HttpResponse(orjson.dumps(document), content_type=JSON)

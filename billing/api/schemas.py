@@ -92,6 +92,7 @@ class Balance(Schema):
     on_hold: Figure
     available: Figure
     restricted: Annotated[bool, Field(description="Whether the available balance is spent.")]
+    at: datetime = _maybe("The moment that was asked for, with the parameter at only.")
 
 
 class Subaccount(Balance):

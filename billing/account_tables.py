@@ -22,7 +22,7 @@ from billing.models import Balance, CreditLimitChange, Hold
 from billing.standing import standing
 from console import money
 from console.figures import Figures
-from console.templatetags.balance import formula_line
+from console.templatetags.balance import Holding, formula_line
 from console.templatetags.console import local
 
 # What is closed stands last, whatever the order.
@@ -31,10 +31,21 @@ _SHARED_LAST = ExpressionWrapper(Q(mode=BalanceMode.SHARED), BooleanField()).asc
 _BY_NAME = Lower("account__name")
 
 
-def _column(label: Promise, classes: str, **options: object) -> Column:
+def column(label: Promise, classes: str, **options: object) -> Column:
     """A column; on a phone, where rows are cards, each cell bears its label."""
     attrs = {"th": {"class": classes}, "td": {"class": classes, "data-label": label}}
     return Column(verbose_name=label, attrs=attrs, **options)
+
+
+def available_cell(balance: Holding, company: Account) -> SafeString:
+    """What can be spent, rounded down, and below it the formula where that says more."""
+    formula = formula_line(balance, company)
+    return format_html(
+        '<span class="strong{}">{}</span>{}',
+        " debt" if balance.available < 0 else "",
+        money.format_down(balance.available, company.decimals),
+        format_html("<small>{}</small>", formula) if formula else "",
+    )
 
 
 class SubaccountTable(Table):  # type: ignore[misc]
@@ -44,12 +55,12 @@ class SubaccountTable(Table):  # type: ignore[misc]
     whether it can spend.
     """
 
-    name = _column(gettext_lazy("Subaccount"), "who", accessor="account__name")
-    code = _column(gettext_lazy("Code"), "code", accessor="account__code")
-    mode = _column(gettext_lazy("Balance"), "mode", orderable=False)
-    state = _column(gettext_lazy("State"), "state", accessor="account__state", orderable=False)
-    available = _column(gettext_lazy("Available"), "num available", accessor="available")
-    links = _column(gettext_lazy("Go to"), "links", empty_values=(), orderable=False)
+    name = column(gettext_lazy("Subaccount"), "who", accessor="account__name")
+    code = column(gettext_lazy("Code"), "code", accessor="account__code")
+    mode = column(gettext_lazy("Balance"), "mode", orderable=False)
+    state = column(gettext_lazy("State"), "state", accessor="account__state", orderable=False)
+    available = column(gettext_lazy("Available"), "num available", accessor="available")
+    links = column(gettext_lazy("Go to"), "links", empty_values=(), orderable=False)
 
     caption = gettext_lazy("Subaccounts")
     row_header = "name"
@@ -120,13 +131,7 @@ class SubaccountTable(Table):  # type: ignore[misc]
             return format_html('<span class="quiet">{}</span>', _("closed"))
         if account.is_shared:
             return format_html('<span class="quiet">{}</span>', _("shared"))
-        formula = formula_line(record, self.company)
-        return format_html(
-            '<span class="strong{}">{}</span>{}',
-            " debt" if record.available < 0 else "",
-            money.format_down(record.available, self.company.decimals),
-            format_html("<small>{}</small>", formula) if formula else "",
-        )
+        return available_cell(record, self.company)
 
     def render_links(self, record: Balance) -> SafeString:
         """Its transactions, and a transfer to it for those who may make one."""
@@ -143,12 +148,12 @@ class SubaccountTable(Table):  # type: ignore[misc]
 class HoldTable(Table):  # type: ignore[misc]
     """Open holds; the account is named where holds of several are listed, as of a pool."""
 
-    reference = _column(gettext_lazy("Reference"), "reference")
-    account = _column(gettext_lazy("For"), "who")
-    amount = _column(gettext_lazy("Held"), "num")
-    captured = _column(gettext_lazy("Captured"), "num")
-    remaining = _column(gettext_lazy("Remaining"), "num remaining")
-    expires_at = _column(gettext_lazy("Expires"), "when")
+    reference = column(gettext_lazy("Reference"), "reference")
+    account = column(gettext_lazy("For"), "who")
+    amount = column(gettext_lazy("Held"), "num")
+    captured = column(gettext_lazy("Captured"), "num")
+    remaining = column(gettext_lazy("Remaining"), "num remaining")
+    expires_at = column(gettext_lazy("Expires"), "when")
 
     caption = gettext_lazy("Open holds, the first to expire first")
     row_header = "reference"
@@ -213,11 +218,11 @@ class HoldTable(Table):  # type: ignore[misc]
 class LimitTable(Table):  # type: ignore[misc]
     """Changes of one account's credit limit."""
 
-    changed_at = _column(gettext_lazy("When"), "when")
-    old = _column(gettext_lazy("Old limit"), "num")
-    new = _column(gettext_lazy("New limit"), "num")
-    reason = _column(gettext_lazy("Why"), "what")
-    by = _column(gettext_lazy("By"), "by", empty_values=())
+    changed_at = column(gettext_lazy("When"), "when")
+    old = column(gettext_lazy("Old limit"), "num")
+    new = column(gettext_lazy("New limit"), "num")
+    reason = column(gettext_lazy("Why"), "what")
+    by = column(gettext_lazy("By"), "by", empty_values=())
 
     caption = gettext_lazy("Changes of the credit limit, newest first")
     row_header = "changed_at"

@@ -36,7 +36,7 @@ def make_member(account: Account, role: Role, email: str) -> User:
     return user
 
 
-def make_master(code: str = "nile", **fields: str) -> Account:
+def make_master(code: str = "nile", **fields: Any) -> Account:
     """A master account, Egyptian unless told otherwise."""
     defaults = {
         "name": code.title(),

@@ -94,7 +94,7 @@ def balances_at(
                 "master": master,
                 "accounts": array(accounts),
                 "moment": moment,
-                "longest": LONGEST,
+                "longest": f"{LONGEST.days} days",
             },
         )
         found = cursor.fetchall()

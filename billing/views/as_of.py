@@ -85,7 +85,7 @@ def _tree(access: Access, moment: datetime, number: str, query: str) -> dict[str
         "page": page,
         "count": len(lines),
         "total": sum((each.credit for each in own), Decimal(0)),
-        "table": AsOfTable(page.object_list, company=access.company, query=query),
+        "table": AsOfTable(list(page), company=access.company, query=query),
     }
 
 

@@ -19,7 +19,9 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(h.amount - h.captured), 0) AS held
     FROM billing_hold h
     WHERE h.master_id = %(master)s AND h.account_id = a.account
-      AND h.state = 'open' AND h.expires_at > %(clock)s) h
+      AND h.state = 'open' AND h.expires_at > %(clock)s
+      -- What is set apart for a refund is no usage to come.
+      AND h.origin <> 'payment') h
 LEFT JOIN LATERAL (
     SELECT date_trunc('month', t.day::timestamp)::date AS month,
            sum(t.amount_out - t.amount_in) AS spent

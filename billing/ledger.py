@@ -27,7 +27,7 @@ from django.db import OperationalError, transaction
 
 from billing import caps_sql, holds_sql, ledger_sql
 from billing.clerk import Clerk
-from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState
+from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState, Origin
 from billing.postings import Capture, Leg, Locked, Outcome, Posting, StartAgain, Status
 from billing.refusals import Refused
 
@@ -163,7 +163,8 @@ def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:
     strained = clerk.strained([Leg(account, -hold.amount)])
     if strained:
         clerk.free(holds_sql.expire_holds(master, strained, clerk.clock))
-    capped = clerk.capped({account})
+    # A refund's is no usage to come.
+    capped = set() if hold.origin == Origin.PAYMENT else clerk.capped({account})
     clerk.budgets = caps_sql.read_budgets(master, capped, clerk.clock, clerk.months(()))
     refusal = clerk.place(hold)
     if refusal is None:

@@ -19,11 +19,12 @@ MOVES = f"""
     SELECT h.master_id, h.account_id, h.placed_at, 1, 0, 0, h.amount, true,
         format('hold %%s', h.reference)
     FROM billing_hold h JOIN capped USING (master_id, account_id)
+    WHERE h.origin <> 'payment'
     UNION ALL
     SELECT h.master_id, h.account_id, least(h.ended_at, h.expires_at), 0, 0, 0,
         h.captured - h.amount, false, 'end of a hold'
     FROM billing_hold h JOIN capped USING (master_id, account_id)
-    WHERE h.state <> 'open' OR h.expires_at <= clock_timestamp()"""
+    WHERE h.origin <> 'payment' AND (h.state <> 'open' OR h.expires_at <= clock_timestamp())"""
 
 CHECKS = [
     Check(

@@ -1,0 +1,441 @@
+"""What a gateway says happened, and what it means: the one place that credits a payment.
+
+Facts come in any order, twice, years late, and from two sides, for we also ask. So each step is
+taken at most once and never back: money by the gateway's own name of it (``Arrival``), refunds and
+disputes by theirs. The payment's row is locked first, then balances, then the counter of receipts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+from uuid import UUID, uuid5
+
+from django.db import connection
+
+from accounts.models import User
+from billing.gateways.protocol import Event, Fact, What
+from billing.ledger import Leg, Posting, post, transact
+from billing.locking import clock
+from billing.models import (
+    Arrival,
+    ArrivalState,
+    Dispute,
+    DisputeState,
+    Kind,
+    Origin,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+    ReviewReason,
+)
+
+T = TypeVar("T")
+
+
+class Trail(StrEnum):
+    """The words of a payment's trail."""
+
+    STARTED = "started"
+    OPENED = "opened"
+    PENDING = "pending"
+    ARRIVED = "arrived"
+    CREDITED = "credited"
+    IN_REVIEW = "in_review"
+    RETURNED = "returned"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUND_REQUESTED = "refund_requested"
+    REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
+    DISPUTED = "disputed"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
+
+
+class NotInReview(Exception):
+    """The arrival was credited or returned already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What became of a message: the payment it was about, None for unknown ones."""
+
+    payment: Payment | None
+    is_new: bool
+
+
+# An unpaid payment may go there from these; from anywhere else the word stays in the trail.
+_MAY_BECOME = {
+    What.PENDING: (PaymentState.PENDING, {PaymentState.CREATED, PaymentState.FAILED}),
+    What.FAILED: (PaymentState.FAILED, {PaymentState.CREATED, PaymentState.PENDING}),
+    What.EXPIRED: (PaymentState.EXPIRED, {PaymentState.CREATED, PaymentState.PENDING}),
+    What.CANCELLED: (PaymentState.CANCELLED, {PaymentState.CREATED, PaymentState.PENDING}),
+}
+_TRAIL = {
+    What.PENDING: Trail.PENDING,
+    What.FAILED: Trail.FAILED,
+    What.EXPIRED: Trail.EXPIRED,
+    What.CANCELLED: Trail.CANCELLED,
+}
+
+KEEP = """
+INSERT INTO billing_gatewayevent
+    (master_id, payment_id, gateway, event_id, kind, body, received_at)
+VALUES (%(master)s, %(payment)s, %(gateway)s, %(event)s, %(kind)s, %(body)s, clock_timestamp())
+ON CONFLICT (gateway, event_id) DO NOTHING
+"""
+NEXT_RECEIPT = """
+INSERT INTO billing_receiptcounter AS c (master_id, year, last) VALUES (%s, %s, 1)
+ON CONFLICT (master_id, year) DO UPDATE SET last = c.last + 1 RETURNING last
+"""
+
+
+def receive(*, gateway: str, event: Event) -> Learnt:
+    """Keep a verified message of a gateway, and do what its facts mean, in one transaction.
+
+    The message is kept once: a second one with its id changes nothing. One about a payment that
+    we do not know is kept, too. Raises StartAgain as ``transact`` does: then nothing was kept, and
+    the gateway sends it again.
+    """
+
+    def work() -> Learnt:
+        found = [_find(gateway, fact) for fact in event.facts]
+        payment = next((each for each in found if each is not None), None)
+        if not _keep(gateway, event, payment):
+            return Learnt(payment, is_new=False)
+        for each, fact in zip(found, event.facts, strict=True):
+            if each is not None:
+                _apply(_lock(each), fact, None)
+        return Learnt(payment, is_new=True)
+
+    return transact(work)
+
+
+def learn_about(payment: Payment, facts: Sequence[Fact], *, by: User | None = None) -> None:
+    """Do what facts mean that we have asked the gateway for, or that a person has caused.
+
+    A second call changes nothing. Raises StartAgain as ``transact`` does.
+    """
+
+    def work() -> None:
+        locked = _lock(payment)
+        for fact in facts:
+            _apply(locked, fact, by)
+        locked.heard_at = clock()
+        locked.save(update_fields=["heard_at"])
+
+    transact(work)
+
+
+def credit_arrival(arrival: Arrival, *, by: User) -> Arrival:
+    """Credit what is in review, as much as arrived less the fee, to the payment's account.
+
+    In the payment's currency only. Raises NotInReview, ValueError for another currency or an
+    amount that the fee eats up, StartAgain as ``transact`` does.
+    """
+
+    def work() -> Arrival:
+        payment = _lock(arrival.payment)
+        there = _in_review(arrival)
+        if there.currency != payment.currency:
+            raise ValueError("money in another currency is returned, not credited")
+        amount = there.amount - payment.fee
+        if amount <= 0:
+            raise ValueError("the fee is as much as what arrived")
+        _credit(payment, there, amount, by)
+        return there
+
+    return transact(work)
+
+
+def return_arrival(arrival: Arrival, *, by: User) -> Arrival:
+    """Note that what is in review went back to whoever sent it. Raises as ``credit_arrival``."""
+
+    def work() -> Arrival:
+        payment = _lock(arrival.payment)
+        there = _in_review(arrival)
+        there.state, there.ended_at, there.ended_by = ArrivalState.RETURNED, clock(), by
+        there.save(update_fields=["state", "ended_at", "ended_by"])
+        record(payment, Trail.RETURNED, there.ended_at, there.amount, there.currency, by=by)
+        return there
+
+    return transact(work)
+
+
+def record(
+    payment: Payment,
+    what: Trail,
+    at: datetime,
+    amount: Decimal | None = None,
+    currency: str = "",
+    *,
+    about: str = "",
+    by: User | None = None,
+) -> None:
+    """Write a line of the payment's trail."""
+    PaymentEvent.objects.create(
+        master_id=payment.master_id,
+        payment=payment,
+        what=what,
+        amount=amount,
+        currency=currency or (payment.currency if amount is not None else ""),
+        about=about[:300],
+        by=by,
+        at=at,
+    )
+
+
+def _keep(gateway: str, event: Event, payment: Payment | None) -> bool:
+    """Write the message down; whether it is the first of its id.
+
+    Waits while another one is being kept.
+    """
+    facts = {
+        "master": payment.master_id if payment else None,
+        "payment": payment.pk if payment else None,
+        "gateway": gateway,
+        "event": event.id,
+        "kind": event.kind,
+        "body": json.dumps(event.body, default=str),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, facts)
+        written: int = cursor.rowcount
+    return written == 1
+
+
+def _find(gateway: str, fact: Fact) -> Payment | None:
+    """The payment that a fact is about, by the gateway's name of it or by ours."""
+    of_gateway = Payment.objects.filter(gateway=gateway)
+    if fact.checkout:
+        named = of_gateway.filter(gateway_reference=fact.checkout).first()
+        if named is not None:
+            return named
+    try:
+        return of_gateway.filter(pk=UUID(fact.payment)).first()
+    except ValueError:
+        return None
+
+
+def _lock(payment: Payment) -> Payment:
+    return (
+        Payment.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("account__master")
+        .get(pk=payment.pk)
+    )
+
+
+def _in_review(arrival: Arrival) -> Arrival:
+    there = Arrival.objects.get(pk=arrival.pk)
+    if there.state != ArrivalState.IN_REVIEW:
+        raise NotInReview
+    return there
+
+
+def _apply(payment: Payment, fact: Fact, by: User | None) -> None:
+    steps: dict[What, Callable[[Payment, Fact], None]] = {
+        What.PAID: _paid,
+        What.DISPUTED: _disputed,
+        What.DISPUTE_WON: _dispute_over,
+        What.DISPUTE_LOST: _dispute_over,
+    }
+    if fact.what in _MAY_BECOME:
+        _moved(payment, fact, by)
+    elif fact.what in steps:
+        steps[fact.what](payment, fact)
+    else:
+        from billing import refunds  # noqa: PLC0415 - which tells us, too
+
+        refunds.settle(payment, fact)
+
+
+def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
+    """An unpaid payment goes on; one that is paid, or has gone further, stays."""
+    state, origins = _MAY_BECOME[fact.what]
+    changed = []
+    if fact.checkout and not payment.gateway_reference:
+        # The answer to our question for a checkout got lost.
+        payment.gateway_reference = fact.checkout
+        changed.append("gateway_reference")
+    if fact.instructions and fact.instructions != payment.instructions:
+        payment.instructions = payment.instructions | dict(fact.instructions)
+        changed.append("instructions")
+    if payment.state in origins:
+        payment.state = state
+        changed.append("state")
+        if fact.what == What.FAILED:
+            payment.failure = fact.about[:200]
+            changed.append("failure")
+        record(payment, _TRAIL[fact.what], clock(), about=fact.about, by=by)
+    if changed:
+        payment.save(update_fields=changed)
+
+
+def _paid(payment: Payment, fact: Fact) -> None:
+    """Money came: credited if it is what was asked for, else held in review. Each money once."""
+    if fact.amount is None or not fact.reference:
+        raise ValueError("money has an amount and a name")
+    if Arrival.objects.filter(gateway=payment.gateway, gateway_reference=fact.reference).exists():
+        return
+    now = clock()
+    arrival = Arrival(
+        master_id=payment.master_id,
+        payment=payment,
+        gateway=payment.gateway,
+        gateway_reference=fact.reference,
+        amount=fact.amount,
+        currency=fact.currency,
+        state=ArrivalState.IN_REVIEW,
+        reason=_doubt(payment, fact),
+        arrived_at=now,
+    )
+    record(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about)
+    if arrival.reason == ReviewReason.NONE:
+        _credit(payment, arrival, payment.amount, None)
+    else:
+        arrival.save()
+        _hold_in_review(payment, arrival, now)
+
+
+def _doubt(payment: Payment, fact: Fact) -> ReviewReason:
+    """Why this money is not what the payment asked for."""
+    account = f"{payment.account.company.code}/{payment.account.code}"
+    doubts = [
+        (fact.currency != payment.currency, ReviewReason.CURRENCY),
+        (payment.state == PaymentState.PAID, ReviewReason.TWICE),
+        (fact.amount != payment.total, ReviewReason.AMOUNT),
+        (bool(fact.account) and fact.account != account, ReviewReason.ACCOUNT),
+        (
+            bool(fact.checkout and payment.gateway_reference)
+            and fact.checkout != payment.gateway_reference,
+            ReviewReason.ACCOUNT,
+        ),
+    ]
+    return next((reason for is_so, reason in doubts if is_so), ReviewReason.NONE)
+
+
+def _hold_in_review(payment: Payment, arrival: Arrival, now: datetime) -> None:
+    about = arrival.get_reason_display()
+    record(payment, Trail.IN_REVIEW, now, arrival.amount, arrival.currency, about=str(about))
+
+
+def _credit(payment: Payment, arrival: Arrival, amount: Decimal, by: User | None) -> None:
+    """Post the money to the account, and draw its receipt's number."""
+    first = payment.state != PaymentState.PAID
+    name = str(payment.pk) if first else _name(payment, arrival.gateway_reference)
+    posting = Posting(
+        Kind.PAYMENT,
+        name,
+        (Leg(payment.account_id, amount),),
+        f"{payment.method_label} {payment.reference}",
+    )
+    [outcome] = post(
+        master=payment.master_id,
+        postings=[posting],
+        origin=Origin.PAYMENT,
+        by=by.pk if by else None,
+    )
+    now = clock()
+    if outcome.refusal is not None:
+        # Only a balance that would have more digits than the books.
+        arrival.reason = ReviewReason.TOO_LARGE
+        arrival.save()
+        _hold_in_review(payment, arrival, now)
+        return
+    posted_at = outcome.rows[0].posted_at
+    arrival.state = ArrivalState.CREDITED
+    arrival.credited = amount
+    arrival.ended_at, arrival.ended_by = posted_at, by
+    arrival.receipt_year = posted_at.astimezone(payment.account.zone).year
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_RECEIPT, [payment.master_id, arrival.receipt_year])
+        [arrival.receipt_number] = cursor.fetchone()
+    arrival.save()
+    payment.state = PaymentState.PAID
+    payment.paid_at = payment.paid_at or posted_at
+    payment.credited += amount
+    payment.failure = ""
+    payment.save(update_fields=["state", "paid_at", "credited", "failure"])
+    record(payment, Trail.CREDITED, now, amount, about=arrival.receipt, by=by)
+
+
+def _name(payment: Payment, reference: str) -> str:
+    """The reference of a posting about something that the gateway names; its names may be long."""
+    return f"{payment.pk}/{uuid5(payment.pk, reference)}"
+
+
+def _disputed(payment: Payment, fact: Fact) -> None:
+    """The payer's bank took money back: from the credit, past the limit if it must be."""
+    if fact.amount is None or not fact.reference:
+        raise ValueError("a dispute has an amount and a name")
+    known = Dispute.objects.filter(gateway=payment.gateway, gateway_reference=fact.reference)
+    if known.exists():
+        return
+    now = clock()
+    taken = min(fact.amount, payment.refundable)
+    dispute = Dispute.objects.create(
+        master_id=payment.master_id,
+        payment=payment,
+        gateway=payment.gateway,
+        gateway_reference=fact.reference,
+        amount=fact.amount,
+        taken=taken,
+        opened_at=now,
+    )
+    if taken:
+        _post_chargeback(payment, dispute, -taken, "")
+    record(payment, Trail.DISPUTED, now, fact.amount, fact.currency, about=fact.about)
+
+
+def _dispute_over(payment: Payment, fact: Fact) -> None:
+    """Won: what was taken comes back. Told before it was opened, it was never taken."""
+    won = fact.what == What.DISPUTE_WON
+    state = DisputeState.WON if won else DisputeState.LOST
+    now = clock()
+    dispute, is_new = Dispute.objects.get_or_create(
+        gateway=payment.gateway,
+        gateway_reference=fact.reference,
+        defaults={
+            "master_id": payment.master_id,
+            "payment": payment,
+            "amount": fact.amount or payment.total,
+            "state": state,
+            "opened_at": now,
+            "ended_at": now,
+        },
+    )
+    if is_new and not won:
+        dispute.taken = min(dispute.amount, payment.refundable)
+        dispute.save(update_fields=["taken"])
+        if dispute.taken:
+            _post_chargeback(payment, dispute, -dispute.taken, "")
+    elif dispute.state == DisputeState.OPEN:
+        dispute.state, dispute.ended_at = state, now
+        dispute.save(update_fields=["state", "ended_at"])
+        if won and dispute.taken:
+            _post_chargeback(payment, dispute, dispute.taken, "/won")
+    elif not is_new:
+        return
+    trail = Trail.DISPUTE_WON if won else Trail.DISPUTE_LOST
+    record(payment, trail, now, dispute.amount, about=fact.about)
+
+
+def _post_chargeback(payment: Payment, dispute: Dispute, amount: Decimal, suffix: str) -> None:
+    posting = Posting(
+        Kind.CHARGEBACK,
+        _name(payment, dispute.gateway_reference) + suffix,
+        (Leg(payment.account_id, amount),),
+        f"{payment.method_label} {payment.reference}",
+        enforce_limit=False,
+    )
+    [outcome] = post(master=payment.master_id, postings=[posting], origin=Origin.PAYMENT)
+    outcome.raise_refusal()
+    payment.charged_back -= amount
+    payment.save(update_fields=["charged_back"])

@@ -8,7 +8,8 @@
 | master admin         | whole tree       | yes      | yes        | yes    | any subaccount   |
 | operator             | everything       | no       | yes        | no     | master too       |
 
-To manage is to open, rename and close subaccounts and to switch their balance mode.
+To manage is to open, rename and close subaccounts, to switch their balance mode and to set their
+spending caps. What the platform has suspended, only an operator restores.
 
 What one may not see answers 404; what one may see but not do answers 403 with a sentence.
 """
@@ -54,16 +55,23 @@ class Access:
 
     @property
     def can_manage(self) -> bool:
-        """Whether the person may open, rename and close subaccounts and switch their mode."""
+        """Whether the person may open, rename, close and switch subaccounts, and set caps."""
         return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
 
     def can_suspend(self, account: Account) -> bool:
-        """Whether the person may suspend and restore this account of the company.
+        """Whether the person may suspend this account of the company.
 
         The master account, and with it the whole tree, is the operator's to suspend: an admin
         could otherwise undo what the platform has decided about the company.
         """
         return self.user.is_staff or (self.can_manage and not account.is_master)
+
+    def can_restore(self, account: Account, *, by_platform: bool) -> bool:
+        """Whether the person may restore the account; ``by_platform``: who suspended it.
+
+        As with the master account: what the platform has decided its customers cannot undo.
+        """
+        return self.user.is_staff or (self.can_suspend(account) and not by_platform)
 
     @property
     def can_switch(self) -> bool:
@@ -91,7 +99,7 @@ class Access:
             raise PermissionDenied(
                 _(
                     "Only an admin of the master account can open, rename or close its"
-                    " subaccounts and switch their balance mode."
+                    " subaccounts, switch their balance mode and set their spending caps."
                 )
             )
 
@@ -106,6 +114,15 @@ class Access:
         raise PermissionDenied(
             _("Only an admin of the master account can suspend or restore its subaccounts.")
         )
+
+    def require_restore(self, account: Account, *, by_platform: bool) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may restore the account."""
+        self.require_suspend(account)
+        if not self.can_restore(account, by_platform=by_platform):
+            raise PermissionDenied(
+                _("The platform suspended %(name)s: only its operators can restore it.")
+                % {"name": account.name}
+            )
 
     @property
     def role_label(self) -> str | Promise:

@@ -42,6 +42,7 @@ def test_available_is_credit_and_limit_without_what_is_on_hold(nile, cast):
         "on_hold": "100.000000",
         "available": "650.492500",
         "restricted": False,
+        "spending_cap": None,
     }
 
 

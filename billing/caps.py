@@ -56,6 +56,14 @@ class Usage(NamedTuple):
     held: Decimal
 
 
+class Months(NamedTuple):
+    """The first days of the company's last, current and next month."""
+
+    last: date
+    this: date
+    next: date
+
+
 @dataclass(frozen=True, slots=True)
 class CapUse:
     """How an account stands with its cap this month, in the company's currency.
@@ -197,7 +205,7 @@ def uses(
     """By account: how those of ``balances`` that have a cap stand with it. At most one query."""
     now = now or timezone.now()
     capped = {each.account_id: each for each in balances if each.cap is not None}
-    found = usage(company, capped, now)
+    found = usage_of(company.pk, company.zone, capped, now)
     return {
         account: CapUse(
             cap=balance.cap or Decimal(0),
@@ -209,17 +217,25 @@ def uses(
     }
 
 
-def usage(
-    company: Account, accounts: Collection[int], now: datetime | None = None
-) -> dict[int, Usage]:
-    """By account (its id): what would count against a cap this month. At most one query."""
-    return usage_of(company.pk, company.zone, accounts, now)
+def lately(account: Account, now: datetime | None = None) -> tuple[Usage, Decimal]:
+    """What would count against a cap of the account this month, and what it spent in the last.
+
+    One query.
+    """
+    now = now or timezone.now()
+    last, this, _next = months(account.company, now)
+    budget = read_budgets(account.master_id, [account.pk], now, [last, this])[account.pk]
+    nothing = Decimal(0)
+    return Usage(budget.spent.get(this, nothing), budget.held), budget.spent.get(last, nothing)
 
 
 def usage_of(
     master: int, zone: ZoneInfo, accounts: Collection[int], now: datetime | None = None
 ) -> dict[int, Usage]:
-    """As ``usage``, for who has of the company no more than its id and zone."""
+    """By account: what would count against a cap this month. At most one query.
+
+    Of the company, its id and time zone.
+    """
     now = now or timezone.now()
     month = _month(zone, now)
     budgets = read_budgets(master, accounts, now, [month])
@@ -229,9 +245,14 @@ def usage_of(
     }
 
 
-def next_month(company: Account, now: datetime | None = None) -> date:
-    """The day on which the caps of the company begin anew."""
-    return (_month(company.zone, now or timezone.now()) + timedelta(days=31)).replace(day=1)
+def months(company: Account, now: datetime | None = None) -> Months:
+    """The company's months: caps begin anew with each."""
+    this = _month(company.zone, now or timezone.now())
+    return Months(
+        last=(this - timedelta(days=1)).replace(day=1),
+        this=this,
+        next=(this + timedelta(days=31)).replace(day=1),
+    )
 
 
 def _month(zone: ZoneInfo, now: datetime) -> date:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import (
+    subaccount_cap,
     subaccount_changes,
     subaccounts,
     transfer_batch,
@@ -27,6 +28,16 @@ urlpatterns = [
         "subaccounts/<slug:code>/mode/",
         subaccount_changes.subaccount_mode,
         name="subaccount-mode",
+    ),
+    path(
+        "subaccounts/<slug:code>/cap/",
+        subaccount_cap.subaccount_cap,
+        name="subaccount-cap",
+    ),
+    path(
+        "subaccounts/<slug:code>/cap/preview/",
+        subaccount_cap.subaccount_cap_preview,
+        name="subaccount-cap-preview",
     ),
     path(
         "subaccounts/<slug:code>/suspend/",

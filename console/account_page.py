@@ -20,6 +20,7 @@ from billing import transfers
 from billing.account_tables import HoldTable, LimitTable
 from billing.models import Balance, CreditLimitChange, Entry, Hold, HoldState
 from console import overview_figures
+from console.account_history import cap_context, history_context
 from console.overview import spending
 from console.overview_figures import Line
 from reports.tables import TransactionTable
@@ -72,6 +73,7 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
         .select_related("by")
         .order_by("-id")[:LIMITS]
     )
+    history = history_context(access, account)
     context = {
         "access": access,
         "company": access.company,
@@ -84,11 +86,13 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
         "spending": spending(access.company, month.date()),
         "is_transfer_source": not transfers.cannot_move_from(account),
         "is_transfer_destination": not transfers.cannot_move_to(account),
-        "actions": _actions(access, account),
+        "actions": _actions(access, account, by_platform=history["by_platform"]),
         "table": table,
         "holds": HoldTable(holds[:HOLDS], company=access.company, names=names, now=now),
         "more_holds": len(holds) > HOLDS,
         "limits": LimitTable(limits, company=access.company, reader=access.user),
+        **cap_context(access, account, balance),
+        **history,
     }
     return render(request, "console/account_page.html", context)
 
@@ -131,8 +135,8 @@ def _holds(account: Account) -> list[Hold]:
     )
 
 
-def _actions(access: Access, account: Account) -> list[Action]:
-    """What the person may do with the account as it stands."""
+def _actions(access: Access, account: Account, *, by_platform: bool) -> list[Action]:
+    """What the person may do with the account as it stands; ``by_platform``: who suspended it."""
     at = [access.company.code, account.code]
     actions = []
     is_closed = account.state == State.CLOSED
@@ -163,15 +167,17 @@ def _actions(access: Access, account: Account) -> list[Action]:
                     "combine",
                 )
             )
-    if access.can_suspend(account) and account.state == State.SUSPENDED:
-        actions.append(
-            Action(
-                _("Restore"),
-                _("Let it spend again."),
-                reverse("subaccount-restore", args=at),
-                "circle-play",
+        if not is_closed:
+            actions.append(
+                Action(
+                    _("Spending cap"),
+                    _("What it may spend in a month, so that the others have enough."),
+                    reverse("subaccount-cap", args=at),
+                    "gauge",
+                )
             )
-        )
+    if account.state == State.SUSPENDED:
+        actions += _restoring(access, account, by_platform=by_platform)
     elif access.can_suspend(account) and not is_closed:
         actions.append(
             Action(
@@ -188,6 +194,31 @@ def _actions(access: Access, account: Account) -> list[Action]:
                 _("For good. What is left goes to the master account."),
                 reverse("subaccount-close", args=at),
                 "archive",
+            )
+        )
+    return actions
+
+
+def _restoring(access: Access, account: Account, *, by_platform: bool) -> list[Action]:
+    """What the person may do with a suspended account."""
+    at = [access.company.code, account.code]
+    actions = []
+    if access.can_restore(account, by_platform=by_platform):
+        actions.append(
+            Action(
+                _("Restore"),
+                _("Let it spend again."),
+                reverse("subaccount-restore", args=at),
+                "circle-play",
+            )
+        )
+    if access.user.is_staff and not by_platform:
+        actions.append(
+            Action(
+                _("Suspend for the platform"),
+                _("Its company suspended it; from then on only operators restore it."),
+                reverse("subaccount-suspend", args=at),
+                "circle-pause",
             )
         )
     return actions

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import Access, access_or_404, account_or_404
 from accounts.models import Account, BalanceMode, State
-from billing import tree
+from billing import caps, tree
 from billing.account_forms import write_told
 from billing.history import suspended_by_platform
 from billing.ledger import StartAgain
@@ -218,7 +218,7 @@ def _state_page(
         "trouble": trouble,
         "is_done": account.state == wanted and not takes_over,
         "takes_over": takes_over,
-        "balance": Balance.objects.get(master=access.company, account=account),
+        "balance": _balance(account),
         "held": _held(account),
         "subaccount_count": access.accounts.subaccounts().count() if account.is_master else 0,
     }
@@ -230,6 +230,8 @@ def _mode_page(
 ) -> HttpResponse:
     """What switching would do now. ``told``: refusal, trouble, status."""
     context = _context(access, account)
+    balance = _balance(account)
+    context["cap_use"] = caps.uses(access.company, [balance]).get(account.pk)
     if account.is_shared:
         context["held"] = _held(account)
         refusal = told.get("refusal")
@@ -237,7 +239,7 @@ def _mode_page(
             refusal = AccountClosed(account=account.pk, name=account.name)
         context["refusal"] = refusal
     else:
-        context |= _leaving_context(account, tree.preview_sharing(account), told)
+        context |= _leaving_context(balance, tree.preview_sharing(account), told)
     context["trouble"] = told.get("trouble")
     return render(request, "billing/subaccount_mode.html", context, status=told.get("status", 200))
 
@@ -247,19 +249,18 @@ def _close_page(
 ) -> HttpResponse:
     """What closing would do now. ``told``: refusal, trouble, status."""
     context = _context(access, account)
-    context |= _leaving_context(account, tree.preview_closing(account), told)
+    balance = _balance(account)
+    context["cap_use"] = caps.uses(access.company, [balance]).get(account.pk)
+    context |= _leaving_context(balance, tree.preview_closing(account), told)
     context["trouble"] = told.get("trouble")
     return render(
         request, "billing/subaccount_close.html", context, status=told.get("status", 200)
     )
 
 
-def _leaving_context(
-    account: Account, leaving: tree.Leaving, told: dict[str, Any]
-) -> dict[str, Any]:
+def _leaving_context(own: Balance, leaving: tree.Leaving, told: dict[str, Any]) -> dict[str, Any]:
     """The figures as they are now; a refusal that no longer holds is said, but ends nothing."""
     said = told.get("refusal")
-    own = Balance.objects.get(master=account.master_id, account=account)
     return {
         "own": own,
         "leaving": leaving,
@@ -268,12 +269,19 @@ def _leaving_context(
         "changed": said if leaving.refusal is None else None,
         "debt": -leaving.credit if leaving.credit < 0 else None,
         # What a transfer must bring so that nothing is owed: no part of a cent can be moved.
-        "settle": -money.round_down(leaving.credit, account.decimals),
+        "settle": -money.round_down(leaving.credit, own.account.decimals),
     }
 
 
 def _context(access: Access, account: Account) -> dict[str, Any]:
     return {"access": access, "company": access.company, "account": account}
+
+
+def _balance(account: Account) -> Balance:
+    """The account's own balance, which knows its account."""
+    found = Balance.objects.get(master=account.master_id, account=account)
+    found.account = account
+    return found
 
 
 def _held(account: Account) -> dict[str, Any]:

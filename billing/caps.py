@@ -199,6 +199,18 @@ def used_now(company: Account, now: datetime | None = None) -> Combinable:
     )
 
 
+def use_of(balance: Balance) -> CapUse | None:
+    """How the account of a balance that was annotated with ``cap_used=used_now(...)`` stands.
+
+    What is spent and what is on hold come together. None without a cap, and for a closed account:
+    the cap ends with it.
+    """
+    used: Decimal | None = balance.cap_used  # type: ignore[attr-defined]
+    if balance.cap is None or used is None or balance.account.state == State.CLOSED:
+        return None
+    return CapUse(balance.cap, balance.cap_is_hard, used, Decimal(0))
+
+
 def uses(
     company: Account, balances: Iterable[Balance], now: datetime | None = None
 ) -> dict[int, CapUse]:

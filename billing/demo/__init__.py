@@ -20,13 +20,13 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
 from accounts.models import Account, Membership, Role, User
-from billing import adjustments, charges, holds, limits, transfers, tree
+from billing import adjustments, caps, charges, holds, limits, transfers, tree
 from billing.charges import Charge
-from billing.demo.cast import COMPANIES, Campaign, Company, Goodwill, Mistake
+from billing.demo.cast import COMPANIES, Campaign, Capped, Company, Goodwill, Mistake
 from billing.demo.people import OPERATOR, PEOPLE, Person
 from billing.demo.plan import Event, Limited, Moved, Paid, Used, history
 from billing.ledger import Leg, Outcome, Posting, Status, post, transact
-from billing.models import CreditLimitChange, Entry, Kind, Origin
+from billing.models import CapChange, CreditLimitChange, Entry, Kind, Origin
 
 PASSWORD = "demo-console-2026"  # noqa: S105 - printed for whoever runs the demo
 
@@ -159,6 +159,8 @@ def _load_company(company: Company, now: datetime, say: Callable[[str], None]) -
     clerk.flush()
     for correction in company.today:
         _take_today(correction, accounts)
+    for capped in company.capped:
+        _cap(capped, accounts[capped.account], _person(admin))
 
 
 def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Account]) -> None:
@@ -193,6 +195,19 @@ def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Accoun
                 by=operator,
             )
         )
+
+
+def _cap(capped: Capped, account: Account, admin: User) -> None:
+    """Set the cap as of today; a second call changes nothing, though more may be used by then."""
+    if CapChange.objects.filter(master=account.master_id, account=account).exists():
+        return
+    usage, _before = caps.lately(account)
+    used = max(usage.spent + usage.held, Decimal(0))
+    amount = capped.amount
+    if amount is None:
+        # A round one, as people set them.
+        amount = used / 2 // 50 * 50
+    caps.change(account=account, cap=amount, is_hard=capped.amount is not None, by=admin)
 
 
 class _Clerk:

@@ -157,6 +157,16 @@ class Mistake(NamedTuple):
     reason: str
 
 
+class Capped(NamedTuple):
+    """An account with a spending cap: so much, or where that is None half of what is used.
+
+    One of half is soft, and passed.
+    """
+
+    account: str
+    amount: Decimal | None = None
+
+
 @dataclass(frozen=True)
 class Company:
     """A master account with all that is below it."""
@@ -173,6 +183,7 @@ class Company:
     extras: tuple[Extra, ...] = ()
     # What came after the history: today.
     today: tuple[Campaign | Goodwill | Mistake, ...] = ()
+    capped: tuple[Capped, ...] = ()
 
 
 SMS_EG, WHATSAPP_EG, VOICE_EG = Decimal("0.1250"), Decimal("0.1890"), Decimal("0.4175")
@@ -201,6 +212,7 @@ NILE = Company(
         Goodwill("delivery", Decimal("150.00"), "ADJ-0117", "Late delivery reports, ticket 4711"),
         Campaign("marketing", Decimal("1250.00"), "white-friday", "White Friday, 10,000 SMS"),
     ),
+    capped=(Capped("otp", Decimal(12_000)), Capped("marketing")),
     subs=(
         Sub(
             "marketing",

@@ -19,11 +19,11 @@ from django.test import TestCase, override_settings
 from django.utils import timezone
 
 from accounts.models import Account, BalanceMode, Membership, Role, User
-from billing import charges, demo, tree
+from billing import caps, charges, demo, tree
 from billing.demo.cast import COMPANIES, GULF, NILE, Campaign
 from billing.demo.people import OPERATOR, PEOPLE
 from billing.demo.plan import Limited, Moved, Paid, Used, history
-from billing.models import Balance, CreditLimitChange, Entry, Hold, Kind, Transfer
+from billing.models import Balance, CapChange, CreditLimitChange, Entry, Hold, Kind, Transfer
 from tests.factories import make_master
 
 MASTERS = {"nile": "EGP", "najd": "SAR", "gulf": "KWD"}
@@ -39,6 +39,7 @@ def counts() -> dict[str, int]:
     tables = (
         Account,
         Balance,
+        CapChange,
         CreditLimitChange,
         EmailAddress,
         Entry,
@@ -102,6 +103,18 @@ class TestLoaded(TestCase):
         kinds = Counter(Entry.objects.values_list("kind", flat=True))
         assert kinds[Kind.PAYMENT] > 70
         assert kinds[Kind.TRANSFER] == 2 * Transfer.objects.count() > 200
+
+    def test_one_shared_account_is_capped_above_its_month_and_one_has_passed_a_soft_cap(self):
+        nile = Account.objects.get(code="nile")
+        uses = caps.uses(nile, Balance.objects.filter(master=nile))
+        stands = {Account.objects.get(pk=pk).code: use for pk, use in uses.items()}
+        assert stands.keys() == {"otp", "marketing"}
+        assert stands["otp"].is_hard
+        assert stands["otp"].left > 1000
+        assert not stands["marketing"].is_hard
+        assert stands["marketing"].is_over
+        # As of today: what was spent before asked no cap.
+        assert {each.changed_at >= self.before for each in CapChange.objects.all()} == {True}
 
     def test_it_says_how_many_entries_and_how_fast(self):
         assert f"{Entry.objects.count():,} entries in 15 accounts" in self.printed

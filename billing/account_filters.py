@@ -58,7 +58,7 @@ class SubaccountFilter(FilterSet):  # type: ignore[misc]
         label=_("Spending cap"),
         method="by_cap",
         choices=CapState.choices,
-        empty_label=_("With and without"),
+        empty_label=_("All"),
         error_messages={"invalid_choice": _("“%(value)s” says nothing of a spending cap.")},
     )
 

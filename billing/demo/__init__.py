@@ -206,7 +206,7 @@ def _cap(capped: Capped, account: Account, admin: User) -> None:
     amount = capped.amount
     if amount is None:
         # A round one, as people set them.
-        amount = used / 2 // 50 * 50
+        amount = used * 4 / 5 // 50 * 50
     caps.change(account=account, cap=amount, is_hard=capped.amount is not None, by=admin)
 
 

@@ -158,10 +158,7 @@ class Mistake(NamedTuple):
 
 
 class Capped(NamedTuple):
-    """An account with a spending cap: so much, or where that is None half of what is used.
-
-    One of half is soft, and passed.
-    """
+    """An account with a spending cap: a hard one of so much, or a soft one that is passed."""
 
     account: str
     amount: Decimal | None = None

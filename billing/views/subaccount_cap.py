@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import Access, access_or_404
 from accounts.models import Account, State
 from billing import cap_words, caps
-from billing.cap_forms import CapForm
+from billing.cap_forms import CapForm, Outlook
 from billing.caps import CapUse
 from billing.ledger import StartAgain
 from billing.models import Balance
@@ -109,6 +109,9 @@ def _page(
     usage, before = caps.lately(account)
     shown = form or CapForm.of(balance, company)
     outlook = shown.outlook(usage)
+    if balance.cap is not None and not shown.is_bound:
+        use = CapUse(balance.cap, balance.cap_is_hard, *usage)
+        outlook = Outlook(use, cap_words.stands(use, company))
     context = {
         "access": access,
         "company": company,

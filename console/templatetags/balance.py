@@ -115,20 +115,22 @@ def cap_bar(use: Any, company: Any) -> dict[str, Any]:
     return {
         "use": use,
         "decimals": company.decimals,
-        "over": use.used - use.cap if use.used > use.cap else None,
+        # Less than zero where it was passed, or the sum would not be one.
+        "left": use.cap - use.used,
         "spoken": text % written,
         "segments": cap_segments(use),
     }
 
 
 def cap_segments(use: Capped) -> list[Segment]:
-    """The parts of the bar: spent, on hold, left. The whole is the cap, or what passed it."""
+    """The parts of the bar: spent, passed, on hold, left; all of the cap, or of what is used."""
     spent = max(use.spent, Decimal(0))
     whole = max(use.cap, spent + use.held)
     if whole <= 0:
         return [Segment("none", "0%", "100%")]
     held = min(use.held, whole - spent)
-    parts = {"spent": spent, "hold": held, "none": whole - spent - held}
+    within = min(spent, use.cap)
+    parts = {"spent": within, "over": spent - within, "hold": held, "none": whole - spent - held}
     return _in_line(parts, whole)
 
 

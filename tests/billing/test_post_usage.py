@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing import charges, tree, usage_import
+from billing import caps, charges, tree, usage_import
 from billing.ledger import StartAgain
 from billing.models import Entry, Kind, Origin
 from tests.factories import balance_of, give
@@ -222,6 +222,20 @@ def test_past_the_limit_usage_that_has_happened_is_recorded(cast, usage_file):
     code, said, _ = run(path, "--past-limit")
     assert (code, counts(said)) == (0, (1, 0, 0, 0))
     assert balance_of(cast.retail).credit == Decimal("-79.50")
+
+
+def test_what_passes_a_hard_cap_is_refused_with_its_reason(cast, usage_file):
+    caps.change(account=cast.otp, cap=Decimal(5))
+    path = usage_file(row(1, "otp", "4") + row(2, "otp", "2") + row(3, "otp", "1"))
+    code, said, _ = run(path)
+    assert (code, counts(said)) == (1, (2, 0, 1, 0))
+    assert "spending_cap 1" in said
+    [refused] = rejected_of(path)
+    assert refused["rejected_reason"] == (
+        "OTP and security can spend at most EGP 1.00 more this month: its spending cap is 5.00."
+    )
+    # What has happened is recorded whatever the cap.
+    assert counts(run(f"{path}.rejected.csv", "--past-limit")[1]) == (1, 0, 0, 0)
 
 
 def test_suspended_and_closed_accounts_are_refused_with_their_reason(cast, usage_file):

@@ -86,6 +86,8 @@ def test_the_page_tells_what_was_spent_and_has_the_cap_filled_in(admin, cast, pa
     assert 'value="750.50"' in response.content.decode()
     assert re.search(r'value="soft"[^>]*checked', response.content.decode())
     assert "Take the cap away" in text
+    # What the cap in force does stands there until something is typed.
+    assert "EGP 615.4975 left this month. The cap only warns." in text
     assert CapChange.objects.count() == 1
 
 

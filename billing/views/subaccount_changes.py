@@ -100,9 +100,9 @@ def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> 
     verb = tree.suspend if wanted == State.SUSPENDED else tree.restore
     try:
         changed = verb(account=account, by=access.user)
-    except SuspendedByPlatform as refusal:
+    except SuspendedByPlatform as error:
         # An operator came first, a moment ago.
-        raise PermissionDenied(refusal.message) from refusal
+        raise PermissionDenied(error.message) from error
     except ValueError:
         # Closed, perhaps since the page was shown.
         refusal = AccountClosed(account=account.pk, name=account.name)

@@ -101,7 +101,8 @@ class SubaccountFilter(FilterSet):  # type: ignore[misc]
         """Whose spending cap is used so far."""
         balances = balances.exclude(account__state=State.CLOSED)
         if cap == CapState.USED_UP:
-            return balances.filter(cap_used__gte=F("cap"))
+            return balances.filter(Q(("cap_used__gte", F("cap"))))
         if cap == CapState.NEAR:
-            return balances.filter(cap_used__gte=F("cap") * NEARLY, cap_used__lt=F("cap"))
+            near = Q(("cap_used__gte", F("cap") * NEARLY), ("cap_used__lt", F("cap")))
+            return balances.filter(near)
         return balances.filter(cap__isnull=cap == CapState.NONE)

@@ -33,7 +33,7 @@ _SHARED_LAST = ExpressionWrapper(Q(mode=BalanceMode.SHARED), BooleanField()).asc
 _BY_NAME = Lower("account__name")
 
 
-def labelled_column(label: Promise, classes: str, **options: object) -> Column:
+def column(label: Promise, classes: str, **options: object) -> Column:
     """A column; on a phone, where rows are cards, each cell bears its label."""
     attrs = {"th": {"class": classes}, "td": {"class": classes, "data-label": label}}
     return Column(verbose_name=label, attrs=attrs, **options)
@@ -46,14 +46,12 @@ class SubaccountTable(Table):  # type: ignore[misc]
     balance: of a shared subaccount the table says no more than whether it can spend.
     """
 
-    name = labelled_column(gettext_lazy("Subaccount"), "who", accessor="account__name")
-    code = labelled_column(gettext_lazy("Code"), "code", accessor="account__code")
-    mode = labelled_column(gettext_lazy("Balance"), "mode", orderable=False)
-    state = labelled_column(
-        gettext_lazy("State"), "state", accessor="account__state", orderable=False
-    )
-    available = labelled_column(gettext_lazy("Available"), "num available", accessor="available")
-    links = labelled_column(gettext_lazy("Go to"), "links", empty_values=(), orderable=False)
+    name = column(gettext_lazy("Subaccount"), "who", accessor="account__name")
+    code = column(gettext_lazy("Code"), "code", accessor="account__code")
+    mode = column(gettext_lazy("Balance"), "mode", orderable=False)
+    state = column(gettext_lazy("State"), "state", accessor="account__state", orderable=False)
+    available = column(gettext_lazy("Available"), "num available", accessor="available")
+    links = column(gettext_lazy("Go to"), "links", empty_values=(), orderable=False)
 
     caption = gettext_lazy("Subaccounts")
     row_header = "name"
@@ -156,12 +154,12 @@ class SubaccountTable(Table):  # type: ignore[misc]
 class HoldTable(Table):  # type: ignore[misc]
     """Open holds; the account is named where holds of several are listed, as of a pool."""
 
-    reference = labelled_column(gettext_lazy("Reference"), "reference")
-    account = labelled_column(gettext_lazy("For"), "who")
-    amount = labelled_column(gettext_lazy("Held"), "num")
-    captured = labelled_column(gettext_lazy("Captured"), "num")
-    remaining = labelled_column(gettext_lazy("Remaining"), "num remaining")
-    expires_at = labelled_column(gettext_lazy("Expires"), "when")
+    reference = column(gettext_lazy("Reference"), "reference")
+    account = column(gettext_lazy("For"), "who")
+    amount = column(gettext_lazy("Held"), "num")
+    captured = column(gettext_lazy("Captured"), "num")
+    remaining = column(gettext_lazy("Remaining"), "num remaining")
+    expires_at = column(gettext_lazy("Expires"), "when")
 
     caption = gettext_lazy("Open holds, the first to expire first")
     row_header = "reference"
@@ -226,11 +224,11 @@ class HoldTable(Table):  # type: ignore[misc]
 class LimitTable(Table):  # type: ignore[misc]
     """Changes of one account's credit limit."""
 
-    changed_at = labelled_column(gettext_lazy("When"), "when")
-    old = labelled_column(gettext_lazy("Old limit"), "num")
-    new = labelled_column(gettext_lazy("New limit"), "num")
-    reason = labelled_column(gettext_lazy("Why"), "what")
-    by = labelled_column(gettext_lazy("By"), "by", empty_values=())
+    changed_at = column(gettext_lazy("When"), "when")
+    old = column(gettext_lazy("Old limit"), "num")
+    new = column(gettext_lazy("New limit"), "num")
+    reason = column(gettext_lazy("Why"), "what")
+    by = column(gettext_lazy("By"), "by", empty_values=())
 
     caption = gettext_lazy("Changes of the credit limit, newest first")
     row_header = "changed_at"

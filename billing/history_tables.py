@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django_tables2 import Table
 
 from accounts.models import Account, User
-from billing.account_tables import labelled_column
+from billing.account_tables import column
 from billing.history import is_platform
 from billing.models import AccountAction, AccountChange, CapChange
 from console.figures import Figures
@@ -22,11 +22,11 @@ from console.templatetags.console import local
 class CapTable(Table):  # type: ignore[misc]
     """Changes of one account's spending cap."""
 
-    changed_at = labelled_column(gettext_lazy("When"), "when")
-    old = labelled_column(gettext_lazy("Old cap"), "num", empty_values=())
-    new = labelled_column(gettext_lazy("New cap"), "num", empty_values=())
-    kind = labelled_column(gettext_lazy("Past it"), "kind", accessor="new_is_hard")
-    by = labelled_column(gettext_lazy("By"), "by", empty_values=())
+    changed_at = column(gettext_lazy("When"), "when")
+    old = column(gettext_lazy("Old cap"), "num", empty_values=())
+    new = column(gettext_lazy("New cap"), "num", empty_values=())
+    kind = column(gettext_lazy("Past it"), "kind", accessor="new_is_hard")
+    by = column(gettext_lazy("By"), "by", empty_values=())
 
     caption = gettext_lazy("Changes of the spending cap, newest first")
     row_header = "changed_at"
@@ -79,9 +79,9 @@ class CapTable(Table):  # type: ignore[misc]
 class ChangeTable(Table):  # type: ignore[misc]
     """What was done to one account."""
 
-    changed_at = labelled_column(gettext_lazy("When"), "when")
-    action = labelled_column(gettext_lazy("What"), "what")
-    by = labelled_column(gettext_lazy("By"), "by", empty_values=())
+    changed_at = column(gettext_lazy("When"), "when")
+    action = column(gettext_lazy("What"), "what")
+    by = column(gettext_lazy("By"), "by", empty_values=())
 
     caption = gettext_lazy("What was done to the account, newest first")
     row_header = "changed_at"

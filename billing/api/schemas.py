@@ -116,7 +116,7 @@ class Balance(Schema):
     restricted: Annotated[bool, Field(description="Whether the available balance is spent.")]
     spending_cap: Annotated[
         SpendingCap | None, Field(description="Of the account itself; null where it has none.")
-    ]
+    ] = None
 
 
 class Subaccount(Balance):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import Account, BalanceMode
-from billing import caps, tree
-from billing.account_filters import CapState
-from billing.models import Balance, DailyTotal
+from billing import tree
+from billing.models import Balance
 from billing.views import subaccounts as views
-from tests.billing.accounts_pages import address, charge, hold, plain, signed_in
+from tests.billing.accounts_pages import address, charge, plain, signed_in
 from tests.factories import give, make_master, make_member, make_subaccount, set_limit
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +112,7 @@ def test_a_name_in_another_script_is_found_in_either_case(admin, cast):
 
 
 def by_state(admin) -> dict[str, list[str]]:
-    states = ("active", "low", "restricted", "suspended", "closed")
+    states = ("active", "restricted", "suspended", "closed")
     return {state: codes(admin.get(NILE, {"state": state})) for state in states}
 
 
@@ -127,7 +123,6 @@ def test_each_account_is_found_under_the_state_that_its_row_shows(admin, cast):
     tree.suspend(account=cast.marketing)
     assert by_state(admin) == {
         "active": ["otp", "retail"],
-        "low": [],
         "restricted": ["empty"],
         "suspended": ["marketing"],
         "closed": ["gone"],
@@ -155,93 +150,11 @@ def test_a_suspended_company_suspends_all_that_is_not_closed(admin, cast):
     tree.suspend(account=cast.nile)
     assert by_state(admin) == {
         "active": [],
-        "low": [],
         "restricted": [],
         "suspended": ["marketing", "otp"],
         "closed": ["retail"],
     }
     assert "Suspended" in row(admin.get(NILE), "OTP and security")
-
-
-def spent_in_the_last_days(account, amount: str, days_ago: int = 1) -> None:
-    """Usage of a whole day: of one that is in the books, whenever it came there."""
-    day = timezone.localdate(timezone=account.zone) - timedelta(days=days_ago)
-    DailyTotal.objects.create(
-        master_id=account.master_id,
-        account=account,
-        day=day,
-        holder=account,
-        kind="usage",
-        contra="usage_revenue",
-        amount_in=0,
-        amount_out=Decimal(amount),
-        entries=1,
-    )
-
-
-def test_what_will_not_last_three_days_at_the_weeks_pace_is_low(admin, cast):
-    # 20.50 last three days at 6.83 a day: 47.83 a week.
-    spent_in_the_last_days(cast.retail, "47.84")
-    spent_in_the_last_days(cast.marketing, "1166.66", days_ago=7)
-    assert by_state(admin)["low"] == ["retail"]
-    assert by_state(admin)["active"] == ["marketing", "otp"]
-    assert "Low" in row(admin.get(NILE), "Retail branches")
-    assert "Low" not in row(admin.get(NILE), "Marketing")
-    give(cast.retail, "0.01")
-    assert by_state(admin)["low"] == []
-    # Eight days ago and today are not of the last seven whole days.
-    spent_in_the_last_days(cast.marketing, "9999", days_ago=8)
-    spent_in_the_last_days(cast.marketing, "9999", days_ago=0)
-    assert by_state(admin)["low"] == []
-
-
-def test_who_has_used_nine_tenths_of_a_limit_is_low(admin, cast):
-    set_limit(cast.retail, "100")
-    charge(cast.retail, "110.50")
-    assert by_state(admin)["low"] == []
-    charge(cast.retail, "0.000001", "m-2")
-    assert by_state(admin)["low"] == ["retail"]
-    assert "Low" in row(admin.get(NILE), "Retail branches")
-
-
-def test_each_row_says_how_it_stands_with_its_cap_and_is_found_by_it(admin, cast):
-    fresh = make_subaccount(cast.nile, "fresh")
-    gone = make_subaccount(cast.nile, "gone")
-    for account, cap, is_hard in (
-        (cast.marketing, "100", True),
-        (cast.otp, "50", False),
-        (cast.retail, "5", True),
-        (fresh, "0", False),
-        (gone, "1", True),
-    ):
-        caps.change(account=account, cap=Decimal(cap), is_hard=is_hard)
-    tree.close(account=gone, by=None)
-    make_subaccount(cast.nile, "north")
-    charge(cast.marketing, "60", "m-1")
-    hold(cast.marketing, "19.9999")
-    charge(cast.otp, "50.01", "m-2")
-    charge(cast.retail, "4", "m-3")
-    response = admin.get(NILE)
-    for name, chip in (
-        ("Marketing", "79 % of cap"),
-        ("OTP and security", "Over its cap"),
-        ("Retail branches", "80 % of cap"),
-        ("Fresh", "Cap used up"),
-    ):
-        assert chip in row(response, name)
-    for name in ("Gone", "North"):
-        assert "cap" not in row(response, name).lower().replace("subaccount", "")
-    found = {cap: codes(admin.get(NILE, {"cap": cap})) for cap in CapState.values}
-    assert found == {
-        "used-up": ["fresh", "otp"],
-        "near": ["retail"],
-        "any": ["fresh", "marketing", "otp", "retail"],
-        "none": ["north"],
-    }
-    assert codes(admin.get(NILE, {"cap": "any", "q": "a", "mode": "allocated"})) == [
-        "marketing",
-        "retail",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -388,7 +301,6 @@ def test_the_number_of_queries_does_not_grow(admin, cast):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             admin.get(NILE, {"q": "a", "sort": "-available"})
-            admin.get(NILE, {"cap": "near", "state": "low"})
         return len(captured)
 
     few = queries()
@@ -402,7 +314,7 @@ def test_the_number_of_queries_does_not_grow(admin, cast):
         for number in range(1_000)
     )
     Balance.objects.bulk_create(
-        Balance(master=cast.nile, account=account, mode=account.balance_mode, cap=Decimal(5))
+        Balance(master=cast.nile, account=account, mode=account.balance_mode)
         for account in accounts
     )
-    assert queries() == few <= 17
+    assert queries() == few <= 9

@@ -24,7 +24,7 @@ from billing.models import Balance, CreditLimitChange, Hold
 from billing.standing import standing
 from console import money
 from console.figures import Figures
-from console.templatetags.balance import formula_line
+from console.templatetags.balance import Holding, formula_line
 from console.templatetags.console import local
 
 # What is closed stands last, whatever the order.
@@ -37,6 +37,17 @@ def column(label: Promise, classes: str, **options: object) -> Column:
     """A column; on a phone, where rows are cards, each cell bears its label."""
     attrs = {"th": {"class": classes}, "td": {"class": classes, "data-label": label}}
     return Column(verbose_name=label, attrs=attrs, **options)
+
+
+def available_cell(balance: Holding, company: Account) -> SafeString:
+    """What can be spent, rounded down, and below it the formula where that says more."""
+    formula = formula_line(balance, company)
+    return format_html(
+        '<span class="strong{}">{}</span>{}',
+        " debt" if balance.available < 0 else "",
+        money.format_down(balance.available, company.decimals),
+        format_html("<small>{}</small>", formula) if formula else "",
+    )
 
 
 class SubaccountTable(Table):  # type: ignore[misc]
@@ -131,13 +142,7 @@ class SubaccountTable(Table):  # type: ignore[misc]
             return format_html('<span class="quiet">{}</span>', _("closed"))
         if account.is_shared:
             return format_html('<span class="quiet">{}</span>', _("shared"))
-        formula = formula_line(record, self.company)
-        return format_html(
-            '<span class="strong{}">{}</span>{}',
-            " debt" if record.available < 0 else "",
-            money.format_down(record.available, self.company.decimals),
-            format_html("<small>{}</small>", formula) if formula else "",
-        )
+        return available_cell(record, self.company)
 
     def render_links(self, record: Balance) -> SafeString:
         """Its transactions, and a transfer to it for those who may make one."""

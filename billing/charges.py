@@ -129,7 +129,7 @@ def reverse(
         raise ValueError("a reversal has a reason")
     references.check_description(reason)
     undone = list(
-        Entry.objects.filter(master=master, origin=origin, reference=reference).order_by("leg")
+        Entry.objects.named(master=master, origin=origin, reference=reference).order_by("leg")
     )
     if not undone:
         raise UnknownReference(account=master, reference=reference)

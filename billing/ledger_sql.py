@@ -69,7 +69,8 @@ READ_ONE_BY_ONE = f"""
 FROM json_array_elements_text(%(references)s::json) AS r (reference)
 CROSS JOIN LATERAL (
     SELECT * FROM billing_entry b
-    WHERE b.master_id = %(master)s AND b.origin = %(origin)s AND b.reference = r.reference
+    WHERE b.master_id = (SELECT %(master)s::bigint) AND b.origin = %(origin)s
+      AND b.reference = r.reference
     OFFSET 0) e
 """  # noqa: S608 - statements of our own
 
@@ -102,11 +103,6 @@ FROM {balances} AS n (holder, credit, on_hold, seq, posted_at)
 WHERE b.master_id = %s AND b.account_id = n.holder
 """
 BALANCE = "(%s::bigint, %s::numeric, %s::numeric, %s::bigint, %s::timestamptz)"
-# Many balances go as arrays, which are written and read faster than as many rows.
-UPDATE_MANY = UPDATE.format(
-    balances="unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::timestamptz[])"
-)
-
 ADD = """
 INSERT INTO billing_dailytotal AS t
     (master_id, account_id, day, holder_id, kind, contra, amount_in, amount_out, entries)
@@ -117,10 +113,15 @@ SET amount_in = t.amount_in + excluded.amount_in,
     entries = t.entries + excluded.entries
 """
 TOTAL = f"({', '.join(['%s'] * 9)})"
+# Many go as arrays, which are written and read faster than as many rows.
 ADD_MANY = ADD.format(
     totals="""SELECT %s, * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::text[],
     %s::text[], %s::numeric[], %s::numeric[], %s::bigint[])"""
 )
+UPDATE_MANY = UPDATE.format(
+    balances="unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::timestamptz[])"
+)
+WRITE_MANY = f"WITH totals AS ({ADD_MANY}) {UPDATE_MANY}"
 
 # How COPY's text format writes what would end a cell, and what is not there.
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -371,15 +372,11 @@ def write_in_bulk(
             # In small pieces, so that the server is busy while the next rows are decided.
             while lines := "".join(map(_copy_line, islice(rows, PIECE))):
                 copy.write(lines)
-    _write_totals(master, totals)
-    _write_balances(master, moved)
-
-
-def _write_totals(master: int, totals: Mapping[Total, Sums]) -> None:
-    if totals:
-        columns = map(array, zip(*_totals(totals), strict=True))
+    if moved:
+        added = map(array, zip(*_totals(totals), strict=True)) if totals else [array(())] * 8
+        columns = map(array, zip(*map(_balance, moved.values()), strict=True))
         with connection.cursor() as cursor:
-            cursor.execute(ADD_MANY, [master, *columns])
+            cursor.execute(WRITE_MANY, [master, *added, *columns, master])
 
 
 def _totals(totals: Mapping[Total, Sums]) -> list[tuple[object, ...]]:
@@ -388,13 +385,6 @@ def _totals(totals: Mapping[Total, Sums]) -> list[tuple[object, ...]]:
         (*total, sums.amount_in, sums.amount_out, sums.entries)
         for total, sums in sorted(totals.items())
     ]
-
-
-def _write_balances(master: int, moved: Mapping[int, Purse]) -> None:
-    if moved:
-        columns = map(array, zip(*map(_balance, moved.values()), strict=True))
-        with connection.cursor() as cursor:
-            cursor.execute(UPDATE_MANY, [*columns, master])
 
 
 def _balance(purse: Purse) -> tuple[int, Decimal, Decimal, int, datetime | None]:

@@ -103,6 +103,7 @@ def open_master(
         account.validate_unique(exclude=["master"])
         account.validate_constraints()
         account.save(force_insert=True)
+        _date_back(account, moment)
         Balance.objects.create(master=account, account=account)
         record(account, AccountAction.OPENED, by, moment)
     return account
@@ -129,6 +130,7 @@ def open_subaccount(
         account = Account(master=master, code=code, name=name, balance_mode=mode)
         account.full_clean()
         account.save(force_insert=True)
+        _date_back(account, moment)
         Balance.objects.create(master=master, account=account, mode=mode)
         record(account, AccountAction.OPENED, by, moment)
         return account
@@ -392,6 +394,13 @@ def _set_state(account: Account, state: State, action: AccountAction, by: User |
     account.state = state
     account.save(update_fields=["state"])
     record(account, action, by)
+
+
+def _date_back(account: Account, moment: datetime | None) -> None:
+    """Say that it was opened at ``moment``; without one, it was now."""
+    if moment is not None:
+        account.created_at = moment
+        account.save(update_fields=["created_at"])
 
 
 def _checked_again(work: Callable[[], T]) -> T:

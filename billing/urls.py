@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import (
+    as_of,
     subaccount_cap,
     subaccount_changes,
     subaccounts,
@@ -54,6 +55,7 @@ urlpatterns = [
         subaccount_changes.subaccount_close,
         name="subaccount-close",
     ),
+    path("subaccounts/<slug:code>/as-of/", as_of.balance_as_of, name="balance-as-of"),
     path("transfers/", transfer_list.transfer_list, name="transfer-list"),
     path("transfers/new/", transfer_new.transfer_new, name="transfer-new"),
     path("transfers/preview/", transfer_new.transfer_preview, name="transfer-preview"),

@@ -16,7 +16,7 @@ from allauth.account.models import EmailAddress
 from accounts.models import Account, BalanceMode, Membership, Role, User
 from billing import limits, tree
 from billing.ledger import Leg, Outcome, Posting, post, transact
-from billing.models import Balance, Kind, Origin
+from billing.models import AccountAction, AccountChange, Balance, Kind, Origin
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -36,7 +36,7 @@ def make_member(account: Account, role: Role, email: str) -> User:
     return user
 
 
-def make_master(code: str = "nile", **fields: str) -> Account:
+def make_master(code: str = "nile", **fields: Any) -> Account:
     """A master account, Egyptian unless told otherwise."""
     defaults = {
         "name": code.title(),
@@ -52,6 +52,36 @@ def make_subaccount(
 ) -> Account:
     """A subaccount of the company."""
     return tree.open_subaccount(master=master, code=code, name=name or code.title(), mode=mode)
+
+
+def make_branches(master: Account, count: int, *modes: BalanceMode) -> list[Account]:
+    """Subaccounts ``b-0``, ``b-1``... called "Branch 0"..., as the verb would leave them, at once.
+
+    Their modes go round those given; none are all allocated.
+    """
+    modes = modes or (BalanceMode.ALLOCATED,)
+    accounts = Account.objects.bulk_create(
+        Account(
+            master=master, code=f"b-{at}", name=f"Branch {at}", balance_mode=modes[at % len(modes)]
+        )
+        for at in range(count)
+    )
+    Balance.objects.bulk_create(
+        Balance(master=master, account=account, mode=account.balance_mode) for account in accounts
+    )
+    AccountChange.objects.bulk_create(
+        AccountChange(
+            master=master,
+            account=account,
+            action=AccountAction.OPENED,
+            name=account.name,
+            mode=account.balance_mode,
+            state=account.state,
+            changed_at=account.created_at,
+        )
+        for account in accounts
+    )
+    return accounts
 
 
 def give(account: Account, amount: Decimal | str, reference: str = "") -> Outcome:

@@ -10,7 +10,7 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 
 from billing import caps
-from billing.api import fields, places
+from billing.api import fields, past, places
 from billing.api.auth import bearer_of
 from billing.api.bodies import JSON
 from billing.api.places import Place
@@ -23,17 +23,29 @@ MOST_ACCOUNTS = 1_000
 def balance(request: HttpRequest, master: str, account: str) -> HttpResponse:
     """The balance that the account draws on: two queries, the key's among them.
 
-    A third one where the account has a spending cap.
+    A third one where the account has a spending cap. ``at`` asks how it stood then: three
+    queries. Before it was opened there is none (422).
     """
-    fields.check_query(request)
+    fields.check_query(request, "at")
+    at = past.read_moment(request)
     place = places.find_place(bearer_of(request), master, account)
+    if at is not None:
+        found = past.balances(place.company, [place], at)
+        if not found:
+            raise invalid(FieldError("at", "The account had not been opened then."))
+        del found[0]["name"]
+        return HttpResponse(orjson.dumps(found[0]), content_type=JSON)
     [document] = _balances([place])
     return HttpResponse(orjson.dumps(document), content_type=JSON)
 
 
 def subaccounts(request: HttpRequest, master: str) -> HttpResponse:
-    """The subaccounts with their balances, by code; ``next`` continues, None at the end."""
-    fields.check_query(request, "after", "limit")
+    """The subaccounts with their balances, by code; ``next`` continues, None at the end.
+
+    ``at`` asks how they stood then; those that had not been opened are left out.
+    """
+    fields.check_query(request, "after", "limit", "at")
+    at = past.read_moment(request)
     after = request.GET.get("after", "")
     if after and not places.is_code(after):
         raise invalid(FieldError("after", "This is the code of an account."))
@@ -46,7 +58,9 @@ def subaccounts(request: HttpRequest, master: str) -> HttpResponse:
         "subaccounts": [
             {"name": place.name, **document}
             for place, document in zip(shown, _balances(shown), strict=True)
-        ],
+        ]
+        if at is None
+        else past.balances(company, shown, at),
         "next": shown[-1].code if len(found) > limit else None,
     }
     return HttpResponse(orjson.dumps(document), content_type=JSON)

@@ -25,7 +25,8 @@ PAGE = """
 SELECT e.seq, a.code, e.kind, e.origin, e.reference, e.description,
        e.amount, e.balance_after, e.posted_at, e.occurred_at, e.hold_id
 FROM billing_entry e JOIN accounts_account a ON a.id = e.account_id
-WHERE e.master_id = %s AND e.holder_id = %s AND e.seq > %s
+-- (SELECT ...): which company it is the planner must not know, see billing.ledger_sql.
+WHERE e.master_id = (SELECT %s::bigint) AND e.holder_id = %s AND e.seq > %s
 ORDER BY e.seq LIMIT %s
 """
 

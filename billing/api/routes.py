@@ -54,6 +54,11 @@ def _route(  # noqa: PLR0917 - as Route has them
 
 
 LIMIT = ("At most so many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
+AT = (
+    "How it stood at this moment (RFC 3339 with an offset), which has passed; all that was posted"
+    " by then counts.",
+    {"type": "string", "format": "date-time"},
+)
 ACCOUNT = "masters/{master}/accounts/{account}"
 HOLD = "masters/{master}/holds/{uuid:hold}"
 ROUTES = [
@@ -65,6 +70,7 @@ ROUTES = [
         "Balances",
         "What an account can spend",
         answers={200: schemas.Balance},
+        query={"at": AT},
     ),
     _route(
         "GET",
@@ -77,6 +83,7 @@ ROUTES = [
         query={
             "after": ("The code after which to continue.", openapi.PATH["account"][1]),
             "limit": LIMIT,
+            "at": AT,
         },
     ),
     _route(

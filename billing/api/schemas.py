@@ -117,6 +117,7 @@ class Balance(Schema):
     spending_cap: Annotated[
         SpendingCap | None, Field(description="Of the account itself; null where it has none.")
     ] = None
+    at: datetime = _maybe("The moment that was asked for, with the parameter at only.")
 
 
 class Subaccount(Balance):

@@ -13,7 +13,7 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -148,6 +148,13 @@ class Balance(models.Model):
         return self.available <= 0
 
 
+class Unguessed(models.Func):
+    """A value that the planner does not look at: ``(SELECT value)``."""
+
+    template = "(SELECT %(expressions)s::bigint)"
+    output_field = models.BigIntegerField()
+
+
 class EntryQuerySet(models.QuerySet["Entry"]):
     """Reads of entries; each begins with who is asking."""
 
@@ -158,6 +165,14 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         only the subaccount must not be shown ``balance_after`` of it: ask ``Entry.is_own``.
         """
         return self.filter(account__in=Account.objects.visible_to(user))
+
+    def named(self, *, master: int, origin: str, reference: str) -> Self:
+        """The entries of one posting, by the key of postings.
+
+        The planner is not told which company it is: of one that its statistics do not know yet it
+        believes that it has no entries, and would read all of them through some other index.
+        """
+        return self.filter(master=Unguessed(Value(master)), origin=origin, reference=reference)
 
     def spending(self) -> Self:
         """Usage, and the reversals that take it back: what the platform earns, negated."""

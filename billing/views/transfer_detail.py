@@ -19,13 +19,9 @@ def transfer_detail(request: HttpRequest, company: str, pk: int) -> HttpResponse
     found = visible_transfers(access).select_related("reverses", "batch")
     transfer = get_object_or_404(found, pk=pk)
     hide_other_names(access, [transfer])
-    entries = Entry.objects.filter(
-        master=access.company,
-        origin=Origin.CONSOLE,
-        reference=transfer.reference,
-        kind=Kind.TRANSFER,
-        account__in=access.accounts,
-    )
+    entries = Entry.objects.named(
+        master=access.company.pk, origin=Origin.CONSOLE, reference=transfer.reference
+    ).filter(kind=Kind.TRANSFER, account__in=access.accounts)
     by_account = {entry.account_id: entry for entry in entries}
     sides = [
         Side(account, amount, by_account.get(account.pk))

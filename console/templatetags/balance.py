@@ -17,9 +17,14 @@ register = template.Library()
 class Holding(Protocol):
     """A balance: credit + credit limit - on hold = available."""
 
-    credit: Decimal
-    credit_limit: Decimal
-    on_hold: Decimal
+    @property
+    def credit(self) -> Decimal: ...
+
+    @property
+    def credit_limit(self) -> Decimal: ...
+
+    @property
+    def on_hold(self) -> Decimal: ...
 
     @property
     def available(self) -> Decimal: ...

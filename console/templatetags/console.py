@@ -76,6 +76,14 @@ def local(moment: datetime, company: Zoned) -> str:
     return formats.date_format(there, "j M Y, H:i")
 
 
+@register.filter
+def local_exact(moment: datetime, company: Zoned) -> str:
+    """``22 Nov 2026, 14:06:59 (UTC+02:00)``: to the second, and by how much the zone is ahead."""
+    there = timezone.localtime(moment, company.zone)
+    offset = there.isoformat()[-6:].replace("-", "\N{MINUS SIGN}")
+    return f"{formats.date_format(there, 'j M Y, H:i:s')} (UTC{offset})"
+
+
 @register.simple_tag
 def as_of(company: Zoned) -> str:
     """``22 Nov 2026, 14:06`` in the company's time zone: when the page was made."""

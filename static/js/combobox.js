@@ -9,7 +9,10 @@ class Combobox {
   constructor(select) {
     this.select = select;
     this.options = [...select.options].map((option) => {
-      const { name = "", code = "", why = "" } = option.dataset;
+      const { why = "" } = option.dataset;
+      // As billing/fields.py leaves out what can be told from the label.
+      const name = option.dataset.name ?? (option.value ? option.text.trim().split(" · ")[0] : "");
+      const code = option.dataset.code ?? name.toLowerCase().replace(/[^a-z0-9]+/g, "-");
       return {
         value: option.value,
         // What the label says beyond the name: what can be spent, or why nothing can.

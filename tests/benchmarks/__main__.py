@@ -13,7 +13,16 @@ import time
 from console import local
 
 # In this order; each is a module with a function ``run()``.
-BENCHMARKS = ("posting", "singles", "beside_hordak", "api", "usage_file", "overview")
+BENCHMARKS = (
+    "posting",
+    "singles",
+    "beside_hordak",
+    "api",
+    "usage_file",
+    "overview",
+    "as_of",
+    "pages",
+)
 
 
 def main(names: list[str]) -> None:

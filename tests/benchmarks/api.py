@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from accounts import api_keys
@@ -19,6 +12,7 @@ from accounts.models import Account, Scope
 from billing.api.bodies import JSON, NDJSON
 from tests.benchmarks import stage
 from tests.benchmarks.companies import open_company
+from tests.benchmarks.serving import served
 from tests.benchmarks.workers import hired
 
 ACCOUNTS = 100
@@ -32,8 +26,6 @@ CLIENTS = 4
 SECONDS = 3
 BALANCE_GOAL = 0.5
 
-GUNICORN = "console.wsgi --worker-class gthread --threads 4 --workers 2"
-
 
 def run() -> None:
     """Batches against COPY of the same rows, and reading a balance against a trivial view."""
@@ -44,7 +36,7 @@ def run() -> None:
             name="Bench", scopes=list(Scope), master=Account.objects.get(pk=master)
         )
         headers = {"Authorization": f"Bearer {key}"}
-        with _served() as port:
+        with served() as port:
             for name, kind in KINDS.items():
                 _measure_batches(port, name, headers | {"Content-Type": kind})
             _measure_reading(port, headers, trivial=f"/bench/{accounts[0]}")
@@ -119,41 +111,3 @@ def _measure_reading(port: int, headers: dict[str, str], *, trivial: str) -> Non
         stage.ratio(balance, least),
         BALANCE_GOAL,
     )
-
-
-@contextmanager
-def _served() -> Iterator[int]:
-    """The port at which the console answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
-        environment = {
-            "DATABASE_URL": stage.database_url(),
-            "DJANGO_SETTINGS_MODULE": "tests.benchmarks.http_settings",
-            "HTTPS": "0",
-            "DEBUG": "0",
-        }
-        command = [sys.executable, "-m", "gunicorn", *GUNICORN.split(), "--log-level", "warning"]
-        server = subprocess.Popen(
-            [*command, "--bind", f"fd://{listener.fileno()}"],
-            cwd=stage.ROOT,
-            env=os.environ | environment,
-            pass_fds=[listener.fileno()],
-        )
-        try:
-            _wait_until_it_answers(port, server)
-            yield port
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _wait_until_it_answers(port: int, server: subprocess.Popen[bytes]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    # It listens from the start: the answer comes when the first worker has set itself up.
-    connection.request("GET", "/api/v1/openapi.json")
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    if answer.status != 200 or server.poll() is not None:
-        raise RuntimeError(f"the server answers {answer.status}")
-    time.sleep(2)  # for the second worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -21,23 +22,42 @@ OPEN = """
 WITH opened AS (
     INSERT INTO accounts_account
         (master_id, code, name, country, currency, time_zone, balance_mode, state, created_at)
-    SELECT %(master)s, 'unit-' || n, 'Unit ' || n, '', '', '', %(mode)s, 'active', now()
-    FROM generate_series(0, %(count)s - 1) AS n
-    RETURNING id),
+    SELECT %(master)s, 'unit-' || n, 'Unit ' || n, '', '', '', %(mode)s, 'active', %(opened)s
+    FROM generate_series(%(first)s, %(first)s + %(count)s - 1) AS n
+    RETURNING id, name),
+history AS (
+    INSERT INTO billing_accountchange
+        (master_id, account_id, action, name, mode, state, changed_at)
+    SELECT %(master)s, id, 'opened', name, %(mode)s, 'active', %(opened)s FROM opened),
 balances AS (
     INSERT INTO billing_balance
-        (master_id, account_id, mode, credit, credit_limit, on_hold, last_seq)
-    SELECT %(master)s, id, %(mode)s, 0, 0, 0, 0 FROM opened)
+        (master_id, account_id, mode, credit, credit_limit, on_hold, cap_is_hard, last_seq)
+    SELECT %(master)s, id, %(mode)s, 0, 0, 0, true, 0 FROM opened)
 SELECT id FROM opened ORDER BY id
 """
 
 
 def add_subaccounts(
-    master: int, count: int, *, mode: BalanceMode = BalanceMode.ALLOCATED
+    master: int,
+    count: int,
+    *,
+    first: int = 0,
+    mode: BalanceMode = BalanceMode.ALLOCATED,
+    opened: datetime | None = None,
 ) -> list[int]:
-    """Open ``unit-0``, ``unit-1``... of the company with nothing on them; their ids."""
+    """Open ``unit-0``, ``unit-1``... of the company with nothing on them; their ids.
+
+    ``first`` is the number to begin with, ``opened`` a moment in the past.
+    """
+    facts = {
+        "master": master,
+        "count": count,
+        "first": first,
+        "mode": mode.value,
+        "opened": opened or datetime.now(UTC),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(OPEN, {"master": master, "count": count, "mode": mode.value})
+        cursor.execute(OPEN, facts)
         return [account for (account,) in cursor.fetchall()]
 
 

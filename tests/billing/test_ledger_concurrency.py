@@ -8,12 +8,13 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 
-from accounts.models import Account
+from accounts.models import Account, BalanceMode
 from billing import charges, ledger
 from billing.charges import Charge
+from billing.history import record
 from billing.ledger import Leg, Posting, Status
 from billing.locking import lock_balances
-from billing.models import Entry, Kind, Origin
+from billing.models import AccountAction, Entry, Kind, Origin
 from billing.verification import verify
 from tests.factories import balance_of, give
 from tests.threads import at_once, wait_until_someone_waits_for_a_lock
@@ -73,7 +74,9 @@ def test_a_holder_that_changed_while_waiting_for_the_lock_is_read_again(cast):
             lock_balances(cast.gulf_sales)
             entered.set()
             wait_until_someone_waits_for_a_lock()
-            Account.objects.filter(pk=cast.gulf_sales.pk).update(balance_mode="shared")
+            cast.gulf_sales.balance_mode = BalanceMode.SHARED
+            cast.gulf_sales.save()
+            record(cast.gulf_sales, AccountAction.SHARED, None)
 
     def charge():
         entered.wait(20)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import ledger_sql
+from billing.api.entries import PAGE
 from billing.ledger import Leg, Posting, Status, post, transact
 from billing.models import Entry, Kind, Origin
 from tests.factories import balance_of, give
@@ -165,6 +166,11 @@ def test_references_are_looked_up_by_their_index_before_the_statistics_know_the_
             plan = "\n".join(line for (line,) in cursor.fetchall())
             assert "entry_reference_unique" in plan, plan
             assert "entry_by" not in plan, plan
+        named = Entry.objects.named(master=cast.gulf.pk, origin="api", reference="x")
+        assert "entry_reference_unique" in named.explain()
+        cursor.execute(f"EXPLAIN {PAGE}", [cast.gulf.pk, cast.gulf.pk, 1000, 100])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert "billing_entry_pkey" in plan, plan
 
 
 def test_without_statistics_references_are_looked_up_one_by_one(cast, monkeypatch):

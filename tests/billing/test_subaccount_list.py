@@ -9,12 +9,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import Account, BalanceMode
+from accounts.models import BalanceMode
 from billing import tree
-from billing.models import Balance
 from billing.views import subaccounts as views
 from tests.billing.accounts_pages import address, charge, plain, signed_in
-from tests.factories import give, make_master, make_member, make_subaccount, set_limit
+from tests.factories import (
+    give,
+    make_branches,
+    make_master,
+    make_member,
+    make_subaccount,
+    set_limit,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -304,17 +310,5 @@ def test_the_number_of_queries_does_not_grow(admin, cast):
         return len(captured)
 
     few = queries()
-    accounts = Account.objects.bulk_create(
-        Account(
-            master=cast.nile,
-            code=f"a-{number}",
-            name=f"Branch {number}",
-            balance_mode=(BalanceMode.ALLOCATED, BalanceMode.SHARED)[number % 2],
-        )
-        for number in range(1_000)
-    )
-    Balance.objects.bulk_create(
-        Balance(master=cast.nile, account=account, mode=account.balance_mode)
-        for account in accounts
-    )
+    make_branches(cast.nile, 1_000, BalanceMode.ALLOCATED, BalanceMode.SHARED)
     assert queries() == few <= 9

@@ -20,7 +20,7 @@ from billing.transfer_batches import (
     preview_many,
 )
 from billing.verification import verify
-from tests.factories import balance_of, give, make_subaccount, set_limit
+from tests.factories import balance_of, give, make_branches, make_subaccount, set_limit
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -305,12 +305,7 @@ def test_the_last_credit_is_moved_once(cast, two):
 
 
 def test_a_thousand_lines_take_as_many_queries_as_two(cast, two):
-    accounts = Account.objects.bulk_create(
-        [Account(master=cast.nile, code=f"b-{at}", name=f"Branch {at}") for at in range(1000)]
-    )
-    Balance.objects.bulk_create(
-        [Balance(master=cast.nile, account=account) for account in accounts]
-    )
+    accounts = make_branches(cast.nile, 1000)
     set_limit(cast.nile, "100000")
 
     def queries(lines) -> int:

@@ -12,11 +12,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import Account
 from billing import charges, tree
-from billing.models import Balance, Entry, Transfer, TransferBatch
+from billing.models import Entry, Transfer, TransferBatch
 from tests.billing.transfer_form import plain
-from tests.factories import balance_of, give, make_subaccount
+from tests.factories import balance_of, give, make_branches, make_subaccount
 
 pytestmark = pytest.mark.django_db
 
@@ -302,10 +301,7 @@ def test_nobody_to_receive_is_said(client, cast):
 
 
 def test_a_thousand_lines_fit_and_take_no_more_queries_than_two(admin, cast):
-    accounts = Account.objects.bulk_create(
-        Account(master=cast.nile, code=f"b-{at}", name=f"Branch {at}") for at in range(1001)
-    )
-    Balance.objects.bulk_create(Balance(master=cast.nile, account=account) for account in accounts)
+    make_branches(cast.nile, 1001)
     text = "\n".join(f"b-{at}\t1.25" for at in range(1000))
 
     def run(lines_text: str) -> int:

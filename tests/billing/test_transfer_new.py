@@ -53,9 +53,9 @@ def test_the_form_lists_every_account_with_what_it_can_spend(admin, cast):
 
 def test_the_form_says_the_code_of_each_account_and_why_one_cannot_be_chosen(admin, cast):
     text = admin.get(NILE).content.decode().replace("&#x27;", "'")
-    assert 'data-name="Retail branches" data-code="retail"' in text
+    assert 'data-code="retail">Retail branches · ' in text
     why = "OTP and security draws on the master account's balance and has none of its own."
-    assert text.count(f'data-name="OTP and security" data-code="otp" data-why="{why}"') == 2
+    assert text.count(f'data-code="otp" data-why="{why}">OTP and security · ') == 2
     assert text.count("data-why") == 2
 
 
@@ -121,7 +121,7 @@ def test_the_address_fills_in_the_accounts(admin, cast):
     response = admin.get(NILE, {"from": cast.marketing.pk, "to": cast.retail.pk})
     text = response.content.decode()
     for pk in (cast.marketing.pk, cast.retail.pk):
-        assert f'<option value="{pk}" selected ' in text
+        assert f'<option value="{pk}" selected' in text
     assert not response.context["form"].errors
 
 
@@ -130,7 +130,7 @@ def test_an_account_of_the_address_that_cannot_give_is_sent_so_that_the_answer_s
 ):
     tree.suspend(account=cast.marketing)
     response = admin.get(NILE, {"from": cast.marketing.pk})
-    assert f'<option value="{cast.marketing.pk}" selected ' in response.content.decode()
+    assert f'<option value="{cast.marketing.pk}" selected' in response.content.decode()
 
 
 def test_preview_without_javascript_shows_both_balances_and_keeps_what_was_typed(admin, cast, ten):

@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from accounts.models import Account
+from accounts.models import BalanceMode
 from billing import transfers, tree
+from billing.history import record
 from billing.locking import lock_balances
-from billing.models import Entry, Kind, Transfer
+from billing.models import AccountAction, Entry, Kind, Transfer
 from billing.verification import verify
 from tests.factories import balance_of, give
 from tests.threads import at_once, wait_until_someone_waits_for_a_lock
@@ -110,7 +111,9 @@ def test_a_switch_of_mode_while_a_transfer_waits_neither_deadlocks_nor_lets_it_t
             lock_balances(cast.gulf_sales)
             locked.set()
             wait_until_someone_waits_for_a_lock()
-            Account.objects.filter(pk=cast.gulf_sales.pk).update(balance_mode="shared")
+            cast.gulf_sales.balance_mode = BalanceMode.SHARED
+            cast.gulf_sales.save()
+            record(cast.gulf_sales, AccountAction.SHARED, None)
 
     def move():
         locked.wait(20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from accounts.models import BalanceMode
 from billing import holds, tree
 from billing.charges import charge
+from billing.locking import clock
 from tests.billing.api.conftest import Program
 from tests.factories import make_subaccount, set_limit
 
@@ -125,6 +126,72 @@ def test_a_full_last_page_says_that_it_is_the_last(nile):
     page = nile.get("masters/nile/subaccounts?limit=3").json()
     assert [each["account"] for each in page["subaccounts"]] == ["marketing", "otp", "retail"]
     assert page["next"] is None
+
+
+def at(moment) -> str:
+    return moment.isoformat().replace("+", "%2B")
+
+
+def test_a_balance_is_told_as_of_a_past_moment(nile, cast, django_assert_num_queries):
+    set_limit(cast.otp.company, "50")
+    charge(account=cast.otp, amount=Decimal(10), reference="m-1")
+    holds.hold(account=cast.otp, amount=Decimal(5), reference="h")
+    then = clock()
+    before = balance(nile, "otp")
+    tree.allocate(account=cast.otp)
+    tree.suspend(account=cast.nile)
+    charge(account=cast.nile, amount=Decimal(1), reference="m-2", enforce_limit=False)
+    with django_assert_num_queries(3):
+        found = nile.get(f"masters/nile/accounts/otp/balance?at={at(then)}").json()
+    assert datetime.fromisoformat(found.pop("at")) == then
+    # What was left of its cap then is not told.
+    del before["spending_cap"]
+    assert found == before
+    assert found["available"] == "10035.000000"
+    now = nile.get(f"masters/nile/accounts/nile/balance?at={at(clock())}").json()
+    now.pop("at")
+    assert now | {"spending_cap": None} == balance(nile, "nile")
+
+
+def test_before_it_was_opened_an_account_has_no_balance(nile, cast):
+    then = clock()
+    make_subaccount(cast.nile, "later")
+    answer = nile.get(f"masters/nile/accounts/later/balance?at={at(then)}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["message"] == "The account had not been opened then."
+    listed = nile.get(f"masters/nile/subaccounts?at={at(then)}").json()["subaccounts"]
+    assert [each["account"] for each in listed] == ["marketing", "otp", "retail"]
+    assert [each["credit"] for each in listed] == ["500.000000", "10000.000000", "20.500000"]
+    listed = nile.get(f"masters/nile/subaccounts?at={at(clock())}").json()["subaccounts"]
+    assert len(listed) == 4
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "",
+        "yesterday",
+        "2026-03-31",
+        "2026-03-31T23:59:00",
+        "2026-03-31T23:59:00+02:00",
+        "2999-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "%00",
+        "2026-03-31T23:59:00Z&at=2026-03-31T23:59:00Z",
+    ],
+)
+def test_a_moment_that_is_none_is_refused(nile, moment):
+    for path in ("accounts/marketing/balance", "subaccounts"):
+        answer = nile.get(f"masters/nile/{path}?at={moment}")
+        assert answer.status_code == 422, path
+        assert [error["field"] for error in answer.json()["errors"]] == ["at"]
+
+
+def test_a_moment_a_little_ahead_has_not_come(nile):
+    ahead = clock() + timedelta(minutes=5)
+    answer = nile.get(f"masters/nile/accounts/marketing/balance?at={at(ahead)}")
+    assert answer.json()["errors"][0]["message"] == "This moment has not come yet."
 
 
 WRONG_QUERIES = [

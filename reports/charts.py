@@ -26,6 +26,8 @@ TOP, BOTTOM = 20, 184
 # Across, a path counts in thousandths of the width.
 WIDTH = 1000
 LABELS = 4
+# A limit of which a third was used is worth a line.
+LIMIT_NEAR = 3
 # Days of a year: the labels name months.
 LONG = 200
 
@@ -228,8 +230,11 @@ class BalanceChart:
 def balance_chart(
     account: Account, company: Account, days: Sequence[BalanceDay], limit: Decimal
 ) -> BalanceChart:
-    """The chart of an account's own credit; its limit counts where credit fell below zero."""
-    used = any(each.credit < 0 for each in days)
+    """The chart of an account's own credit.
+
+    Its limit is drawn where a good part of it was used: far away, it would flatten all the rest.
+    """
+    used = any(each.credit * LIMIT_NEAR <= -limit for each in days)
     return BalanceChart(
         company, days, limit if limit and used else None, is_subaccount=not account.is_master
     )

@@ -79,8 +79,10 @@ def overview(request: HttpRequest, company: str) -> HttpResponse:
         context |= _movements(access, tree, now, which)
         return render(request, "console/_last_movements.html", context)
     if target == "chart":
-        context |= _chart(tree, chart)
-        return render(request, "console/_chart.html", context)
+        drawn = _chart(tree, chart)
+        if not drawn:
+            raise Http404
+        return render(request, "console/_chart.html", context | drawn)
     context |= overview_table.page_of(request, tree)
     accounts = [line.account.pk for line in context["page"]]
     days = read_days(access.company, accounts, tree.today - timedelta(days=SPARK_DAYS))

@@ -68,14 +68,12 @@ class Scale:
         part = float((self.high - value) / (self.high - self.low))
         return TOP + part * (BOTTOM - TOP)
 
-    def levels(self, decimals: int) -> list[Level]:
-        """The lines across, from the lowest."""
-        # Of a step below one, as many decimals as it takes.
-        written = decimals if self.step < 1 else 0
+    def levels(self) -> list[Level]:
+        """The lines across, from the lowest; their amounts with no more decimals than they need."""
         count = int((self.high - self.low) / self.step)
         values = [self.low + self.step * number for number in range(count + 1)]
         return [
-            Level(px(self.y(value)), format_amount(value, written), is_zero=not value)
+            Level(px(self.y(value)), format_amount(value, 0), is_zero=not value)
             for value in values
         ]
 
@@ -116,7 +114,7 @@ class BalanceChart:
     @property
     def levels(self) -> list[Level]:
         """The lines across."""
-        return self.scale.levels(self.company.decimals)
+        return self.scale.levels()
 
     @property
     def labels(self) -> list[Label]:

@@ -54,7 +54,7 @@ class SpendingChart:
     @property
     def levels(self) -> list[Level]:
         """The lines across."""
-        return self.scale.levels(self.company.decimals)
+        return self.scale.levels()
 
     @property
     def labels(self) -> list[Label]:

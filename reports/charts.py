@@ -69,7 +69,7 @@ class Scale:
         return TOP + part * (BOTTOM - TOP)
 
     def levels(self) -> list[Level]:
-        """The lines across, from the lowest; their amounts with no more decimals than they need."""
+        """The lines across, from the lowest; amounts have no more decimals than they need."""
         count = int((self.high - self.low) / self.step)
         values = [self.low + self.step * number for number in range(count + 1)]
         return [

@@ -1,4 +1,4 @@
-"""What the overview weighs on the wire: the page and everything it loads, as WhiteNoise sends it."""
+"""What the overview weighs on the wire: the page and all it loads, as WhiteNoise sends it."""
 
 from __future__ import annotations
 

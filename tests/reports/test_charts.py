@@ -44,9 +44,7 @@ def drawn(*credits: object, limit: object = 0, top_ups: dict[int, int] | None = 
 
 
 @given(amounts, amounts)
-def test_a_scale_holds_what_it_is_for_and_zero_with_few_round_lines(
-    a: Decimal, b: Decimal
-) -> None:
+def test_a_scale_holds_what_it_is_for_and_zero_with_few_lines(a: Decimal, b: Decimal) -> None:
     low, high = sorted((a, b))
     scale = scale_of(low, high)
     assert scale.low <= min(low, 0)
@@ -88,7 +86,7 @@ def test_an_account_without_entries_has_an_empty_drawing() -> None:
     chart = drawn(*[None] * 30)
     assert chart.line == ""
     assert "now 0.00" in chart.spoken
-    assert [level.text for level in chart.levels][0] == "0"
+    assert chart.levels[0].text == "0"
 
 
 def test_four_days_are_named_at_equal_distances() -> None:

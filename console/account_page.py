@@ -28,7 +28,6 @@ from reports.spending import (
     DAY,
     NO_USAGE,
     POOL,
-    SPARK_DAYS,
     Months,
     compare,
     read_days,
@@ -138,7 +137,7 @@ def _runway(line: Line, today: date) -> Words | None:
     account = line.account
     if account.is_shared or line.state not in {"active", "low"}:
         return None
-    first = today - SPARK_DAYS * DAY
+    first = today - runway.LOOK_BACK * DAY
     if account.is_master:
         tree = list(Account.objects.filter(master=account).values_list("pk", flat=True))
         spent = read_days(account, (), first, pool=tree).get(POOL, {})

@@ -22,6 +22,8 @@ DAY = timedelta(days=1)
 WEEK = 7
 # The pace is that of so many whole days, or of fewer where there are no more.
 WINDOW = 4 * WEEK
+# Who spends but once a week or two has a history all the same: so far back it is looked for.
+LOOK_BACK = WINDOW + 2 * WEEK
 # Beyond it, a forecast from four weeks is a guess.
 HORIZON = 365
 SLOW, BUSY = Decimal("0.1"), Decimal("0.9")

@@ -15,13 +15,10 @@ from django.utils import timezone
 
 from accounts.models import Account, State, User
 from billing import ledger
-from billing.caps_sql import read_budgets
+from billing.caps_sql import NEARLY, read_budgets
 from billing.locking import clock, lock_balances
 from billing.models import Balance, CapChange
 from billing.refusals import AccountClosed
-
-# A cap that is used so far is worth telling before it is reached.
-NEARLY = Decimal("0.8")
 
 
 @dataclass(frozen=True, slots=True)

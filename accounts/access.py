@@ -72,6 +72,11 @@ class Access:
         return self.can_manage or self.roles.get(account.pk) == Role.SUBACCOUNT_ADMIN
 
     @property
+    def can_alert_any(self) -> bool:
+        """Whether there may be an account here whose alerts the person may set."""
+        return self.can_manage or Role.SUBACCOUNT_ADMIN in self.roles.values()
+
+    @property
     def can_switch(self) -> bool:
         """Whether the person has another company to go to; one query."""
         companies: AccountQuerySet = Account.objects.companies_of(self.user)

@@ -27,15 +27,12 @@ class AlertAccountForm(forms.Form):
         error_messages={"required": _("Choose the account whose balance is watched.")},
     )
 
-    def __init__(
-        self, balances: list[Balance], data: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, balances: list[Balance], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
         field = self.fields["of"]
         assert isinstance(field, AccountField)  # noqa: S101 - for mypy
         refusals: dict[int, Refused | None] = {
-            row.account_id: _cannot_choose(row.account)
-            for row in balances
+            row.account_id: _cannot_choose(row.account) for row in balances
         }
         field.offer(balances, refusals)
 
@@ -51,7 +48,9 @@ class AlertForm(forms.Form):
         label=_("Who is told"),
         coerce=int,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("By e-mail, each in a mail of their own, and here. Only who may see the account."),
+        help_text=_(
+            "By e-mail, each in a mail of their own, and here. Only who may see the account."
+        ),
         error_messages={
             "required": _("Choose at least one person."),
             "invalid_choice": _("Choose people who can see this account."),

@@ -9,7 +9,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import Access
-from accounts.models import Account, User
+from accounts.models import Account, AccountQuerySet, User
 from billing.models import OF_CAP, Happening, Notice, NoticeReader
 from console import money
 
@@ -60,7 +60,8 @@ def _unseen(access: Access) -> QuerySet[NoticeReader]:
 
 def may_read(user: User, notice: Notice) -> bool:
     """Whether the person may still see the account that the notice is about."""
-    return Account.objects.visible_to(user).filter(pk=notice.account_id).exists()
+    visible: AccountQuerySet = Account.objects.visible_to(user)
+    return visible.filter(pk=notice.account_id).exists()
 
 
 def headline(notice: Notice, company: Account, *, yours: bool = False) -> str:
@@ -146,10 +147,8 @@ def _words(notice: Notice, company: Account) -> dict[str, str]:
         words["percent"] = str(int(used * 100 / cap)) if cap else "100"
         words["left"] = money.format_down(max(cap - used, Decimal(0)), decimals)
         words["over"] = money.format_amount(max(used - cap, Decimal(0)), decimals)
-        words["month"] = formats.date_format(notice.month, "F Y")
+        words["month"] = formats.date_format(notice.month, "F Y") if notice.month else ""
     else:
         words["threshold"] = money.format_amount(notice.threshold or Decimal(0), decimals)
         words["available"] = money.format_down(notice.available, decimals)
     return words
-
-

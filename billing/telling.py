@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any
 
 from django.db import connection
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.manager import JobManager
 from procrastinate.tasks import configure_task
+from procrastinate.types import JSONDict
 
 from accounts.models import Membership, Role
 from billing.caps_sql import NEARLY
@@ -27,6 +28,7 @@ from billing.models import (
     Alert,
     AlertRecipient,
     Balance,
+    Figures,
     Happening,
     Level,
     Notice,
@@ -58,19 +60,6 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (master_id, account_id, month, what, cap) WHERE month IS NOT NULL DO NOTHING
 RETURNING id
 """
-
-
-class Figures(NamedTuple):
-    """What makes an available balance."""
-
-    credit: Decimal
-    credit_limit: Decimal
-    on_hold: Decimal
-
-    @property
-    def available(self) -> Decimal:
-        """credit + credit limit - on hold."""
-        return self.credit + self.credit_limit - self.on_hold
 
 
 def figures_of(balance: Balance | Purse) -> Figures:
@@ -164,9 +153,7 @@ def weigh(*, master: int, balances: Mapping[int, Figures], clock: datetime) -> N
         rows = AlertRecipient.objects.filter(alert__in=[notice.alert_id for notice in told])
         for alert_id, user in rows.values_list("alert", "user"):
             recipients.setdefault(alert_id, []).append(user)
-        _announce(
-            master, {notice.pk: recipients.get(notice.alert_id or 0, []) for notice in told}
-        )
+        _announce(master, {notice.pk: recipients.get(notice.alert_id or 0, []) for notice in told})
 
 
 def watch(*, master: int, account: int) -> None:
@@ -197,9 +184,7 @@ def _notice_of(alert: Alert, figures: Figures, clock: datetime) -> Notice:
     )
 
 
-def _set_bounds(
-    master: int, found: Mapping[int, tuple[Decimal | None, Decimal | None]]
-) -> None:
+def _set_bounds(master: int, found: Mapping[int, tuple[Decimal | None, Decimal | None]]) -> None:
     lows, highs = zip(*found.values(), strict=True)
     with connection.cursor() as cursor:
         cursor.execute(SET_BOUNDS, [array(found), array(lows), array(highs), master])
@@ -224,7 +209,7 @@ def _tell_of_caps(clerk: Clerk, used_before: Mapping[int, Decimal]) -> None:
 
 def _tell_of_cap(clerk: Clerk, account: int, what: Happening, now: Decimal, month: date) -> None:
     row = clerk.accounts[account]
-    values = [
+    values: list[Any] = [
         clerk.master,
         account,
         what.value,
@@ -257,7 +242,7 @@ def _announce(master: int, readers: Mapping[int, Collection[int]]) -> None:
         for notice, users in readers.items()
         for user in users
     )
-    orders = [{"notice_id": notice} for notice, users in readers.items() if users]
+    orders: list[JSONDict] = [{"notice_id": notice} for notice, users in readers.items() if users]
     if orders:
         jobs = JobManager(DjangoConnector())
         configure_task(name=SEND_NOTICE, job_manager=jobs).batch_defer(*orders)

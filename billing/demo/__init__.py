@@ -13,20 +13,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from accounts.models import Account, Membership, Role, User
-from billing import adjustments, charges, holds, limits, transfers, tree
+from billing import adjustments, alerts, charges, holds, limits, telling, transfers, tree
 from billing.charges import Charge
-from billing.demo.cast import COMPANIES, Campaign, Company, Goodwill, Mistake
+from billing.demo.cast import COMPANIES, Campaign, Company, Goodwill, Mistake, Watch
 from billing.demo.people import OPERATOR, PEOPLE, Person
 from billing.demo.plan import Event, Limited, Moved, Paid, Used, history
 from billing.ledger import Leg, Outcome, Posting, Status, post, transact
-from billing.models import CreditLimitChange, Entry, Kind, Origin
+from billing.models import (
+    Alert,
+    Balance,
+    CreditLimitChange,
+    Entry,
+    Kind,
+    NoticeReader,
+    Origin,
+)
 
 PASSWORD = "demo-console-2026"  # noqa: S105 - printed for whoever runs the demo
 
@@ -161,11 +170,15 @@ def _load_company(company: Company, now: datetime, say: Callable[[str], None]) -
         _take_today(correction, accounts)
 
 
-def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Account]) -> None:
+def _take_today(
+    event: Watch | Campaign | Goodwill | Mistake, accounts: dict[str, Account]
+) -> None:
     """What needs no moment of the past; a second call is replayed."""
     account = accounts[event.account]
     operator = User.objects.get(email=OPERATOR.email)
-    if isinstance(event, Campaign):
+    if isinstance(event, Watch):
+        _watch(event, account)
+    elif isinstance(event, Campaign):
         holds.hold(
             account=account,
             amount=event.amount,
@@ -193,6 +206,19 @@ def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Accoun
                 by=operator,
             )
         )
+
+
+def _watch(event: Watch, account: Account) -> None:
+    """Set an alert a little below the balance, once."""
+    if Alert.objects.filter(account=account).exists():
+        return
+    available = Balance.objects.get(master=account.master_id, account=account).available
+    line = (available - event.leeway) / telling.APPROACHING
+    alerts.add(
+        account=account,
+        threshold=line.quantize(Decimal("1e2"), ROUND_DOWN).quantize(Decimal(1)),
+        recipients=[_person(person) for person in PEOPLE if person.email in event.people],
+    )
 
 
 class _Clerk:
@@ -283,3 +309,7 @@ def _let_everyone_in() -> None:
             if person.role:
                 account = Account.objects.get(master__code=person.company, code=person.account)
                 Membership.objects.create(user=user, account=account, role=person.role)
+        # What happened before anybody was there to be told is in the console, not in the mail.
+        NoticeReader.objects.filter(user__email__in=[person.email for person in PEOPLE]).update(
+            sent_at=Now()
+        )

@@ -6,6 +6,7 @@ account's balance.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,6 +17,20 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Account
 from billing.models.entries import DECIMAL_PLACES, MAX_DIGITS
+
+
+@dataclass(slots=True)
+class Figures:
+    """What makes an available balance."""
+
+    credit: Decimal
+    credit_limit: Decimal
+    on_hold: Decimal
+
+    @property
+    def available(self) -> Decimal:
+        """credit + credit limit - on hold."""
+        return self.credit + self.credit_limit - self.on_hold
 
 
 class Level(models.TextChoices):
@@ -72,9 +87,7 @@ class AlertRecipient(models.Model):
     """One person whom an alert tells. Who may not see the account any more is told nothing."""
 
     master = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
-    alert = models.ForeignKey(
-        Alert, models.CASCADE, related_name="recipient_rows", db_index=False
-    )
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="recipient_rows", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
 
     class Meta:
@@ -187,11 +200,17 @@ class Notice(models.Model):
         return self.what in OF_CAP
 
     @property
-    def available(self) -> Decimal:
-        """What was available then; zero for the notice of a cap, which has no such figure."""
+    def figures(self) -> Figures:
+        """What made the available balance then; zeros for a cap's, which has no such figures."""
         nothing = Decimal(0)
-        held = self.on_hold or nothing
-        return (self.credit or nothing) + (self.credit_limit or nothing) - held
+        return Figures(
+            self.credit or nothing, self.credit_limit or nothing, self.on_hold or nothing
+        )
+
+    @property
+    def available(self) -> Decimal:
+        """What was available then."""
+        return self.figures.available
 
 
 class NoticeReader(models.Model):

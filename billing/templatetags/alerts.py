@@ -51,20 +51,16 @@ def consequence(notice: Notice, company: Account) -> str:
 @register.simple_tag
 def formula_of_notice(notice: Notice, company: Account) -> list[Line]:
     """The figures that made the available balance then, as far as they say more than it does."""
-    formula = formula_of(notice, company.decimals)
+    formula = formula_of(notice.figures, company.decimals)
     lines = []
     if formula.limit or formula.on_hold:
         lines.append(Line(_("Credit"), "", format_amount(formula.credit, company.decimals)))
     if formula.limit:
-        lines.append(
-            Line(_("Credit limit"), "+ ", format_amount(formula.limit, company.decimals))
-        )
+        lines.append(Line(_("Credit limit"), "+ ", format_amount(formula.limit, company.decimals)))
     if formula.on_hold:
         lines.append(
             Line(_("On hold"), "\N{MINUS SIGN} ", format_amount(formula.on_hold, company.decimals))
         )
     sign = "= " if lines else ""
-    lines.append(
-        Line(_("Available"), sign, format_amount(formula.available, company.decimals))
-    )
+    lines.append(Line(_("Available"), sign, format_amount(formula.available, company.decimals)))
     return lines

@@ -8,14 +8,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import EmptyPage, Paginator
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Access, access_or_404, account_or_404
-from accounts.models import CODE_PATTERN, Account, State
+from accounts.models import CODE_PATTERN, Account, Membership, Role, State
 from billing import alerts, notices
 from billing.alert_forms import AlertAccountForm, AlertForm
 from billing.ledger import StartAgain
@@ -49,7 +50,7 @@ def alert_list(request: HttpRequest, company: str) -> HttpResponse:
         page = paginator.page(number)
     except EmptyPage:
         page = paginator.page(paginator.num_pages)
-    rows = [_row(access, alert) for alert in page]
+    rows = _rows(access, list(page))
     context = {
         "access": access,
         "company": access.company,
@@ -60,7 +61,7 @@ def alert_list(request: HttpRequest, company: str) -> HttpResponse:
         "has_unseen": notices.count_unseen(access) > 0,
         "rows": rows,
         "page": page,
-        "can_set": _can_set_any(access),
+        "can_set": access.can_alert_any,
     }
     return render(request, "billing/alert_list.html", context)
 
@@ -72,7 +73,7 @@ def alert_new(request: HttpRequest, company: str) -> HttpResponse:
     ``account`` is its code, as other pages link here; ``of`` its id, as the list sends it.
     """
     access = access_or_404(request.user, company)
-    if not _can_set_any(access):
+    if not access.can_alert_any:
         access.require_alert(access.company)
     code = request.GET.get("account")
     if code is None:
@@ -89,9 +90,7 @@ def alert_new(request: HttpRequest, company: str) -> HttpResponse:
         if answer is not None:
             return answer
     status = 422 if request.method == "POST" else 200
-    return _form_page(
-        request, access, account, form, refusal=refusal, status=status, alert=None
-    )
+    return _form_page(request, access, account, form, refusal=refusal, status=status, alert=None)
 
 
 @_page
@@ -124,7 +123,7 @@ def alert_delete(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     access = access_or_404(request.user, company)
     trouble = ""
     if request.method == "POST" and not Alert.objects.filter(pk=pk).exists():
-        if not _can_set_any(access):
+        if not access.can_alert_any:
             raise Http404
         messages.info(request, _("This alert was removed already."))
         return redirect("alert-list", company=company)
@@ -304,24 +303,44 @@ def _alerts(access: Access) -> QuerySet[Alert]:
             credit=Subquery(own.values("credit")[:1]),
             credit_limit=Subquery(own.values("credit_limit")[:1]),
             on_hold=Subquery(own.values("on_hold")[:1]),
+            is_master=Q(account=F("master")),
         )
-        .order_by("account__name", "account", "threshold")
+        .order_by("-is_master", Lower("account__name"), "account", "threshold")
     )
 
 
-def _row(access: Access, alert: Any) -> dict[str, Any]:
-    """A line of the page; of an alert that rests no figure but its own is known."""
-    alert.account.master = access.company
-    is_resting = alert.account.is_shared
-    return {
-        "alert": alert,
-        "is_resting": is_resting,
-        "available": None
-        if is_resting
-        else alert.credit + alert.credit_limit - alert.on_hold,
-        "people": [str(row.user) for row in alert.recipient_rows.all()],
-        "can_change": access.can_alert(alert.account),
-    }
+def _rows(access: Access, found: list[Any]) -> list[dict[str, Any]]:
+    """The lines of the page. Of an alert that rests no figure but its own is known.
+
+    Only who may still see the account is told, so only they are named: one query for all.
+    """
+    company = access.company
+    users = {row.user_id for alert in found for row in alert.recipient_rows.all()}
+    members = set(
+        Membership.objects.filter(master=company, user__in=users).values_list("user", "account")
+    )
+    rows = []
+    for alert in found:
+        alert.account.master = company
+        is_resting = alert.account.is_shared
+        available = alert.credit + alert.credit_limit - alert.on_hold
+        rows.append(
+            {
+                "alert": alert,
+                "is_resting": is_resting,
+                "available": None if is_resting else available,
+                "people": sorted(
+                    str(row.user)
+                    for row in alert.recipient_rows.all()
+                    if row.user.is_active
+                    and not members.isdisjoint(
+                        {(row.user_id, alert.account_id), (row.user_id, company.pk)}
+                    )
+                ),
+                "can_change": access.can_alert(alert.account),
+            }
+        )
+    return rows
 
 
 def _alert_or_404(access: Access, pk: int) -> Alert:
@@ -336,14 +355,8 @@ def _settable(access: Access) -> QuerySet[Account]:
     """The accounts whose alerts the person may set."""
     if access.can_manage:
         return access.accounts
-    mine = [pk for pk in access.roles if access.can_alert(Account(pk=pk))]
-    return access.accounts.filter(Q(pk__in=mine))
-
-
-def _can_set_any(access: Access) -> bool:
-    return access.can_manage or any(
-        access.can_alert(Account(pk=pk)) for pk in access.roles
-    )
+    mine = [pk for pk, role in access.roles.items() if role == Role.SUBACCOUNT_ADMIN]
+    return access.accounts.filter(pk__in=mine)
 
 
 def _cannot_set(account: Account, *, shared_too: bool = False) -> Refused | None:

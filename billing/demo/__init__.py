@@ -18,7 +18,6 @@ from decimal import ROUND_DOWN, Decimal
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from accounts.models import Account, Membership, Role, User
 from billing import adjustments, alerts, charges, holds, limits, telling, transfers, tree
@@ -33,7 +32,6 @@ from billing.models import (
     CreditLimitChange,
     Entry,
     Kind,
-    NoticeReader,
     Origin,
 )
 
@@ -309,7 +307,12 @@ def _let_everyone_in() -> None:
             if person.role:
                 account = Account.objects.get(master__code=person.company, code=person.account)
                 Membership.objects.create(user=user, account=account, role=person.role)
-        # What happened before anybody was there to be told is in the console, not in the mail.
-        NoticeReader.objects.filter(user__email__in=[person.email for person in PEOPLE]).update(
-            sent_at=Now()
+    # What was told before anybody was there stands in the console: there is nobody to mail it to.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo'"
+            " AND (args->>'notice_id')::bigint IN"
+            " (SELECT n.id FROM billing_notice n JOIN accounts_account m ON m.id = n.master_id"
+            " WHERE m.code = ANY(%s))",
+            [telling.SEND_NOTICE, [company.code for company in COMPANIES]],
         )

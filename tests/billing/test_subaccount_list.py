@@ -315,4 +315,4 @@ def test_the_number_of_queries_does_not_grow(admin, cast):
         Balance(master=cast.nile, account=account, mode=account.balance_mode)
         for account in accounts
     )
-    assert queries() == few <= 9
+    assert queries() == few <= 10  # one of them the number of unseen notices

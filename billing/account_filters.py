@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
 from accounts.models import Account, BalanceMode, State
-from billing.caps import NEARLY
+from billing.caps_sql import NEARLY
 from billing.models import Balance
 from billing.standing import Standing, stands
 

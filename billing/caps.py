@@ -29,7 +29,7 @@ from django.utils import timezone
 
 from accounts.models import Account, State, User
 from billing import ledger
-from billing.caps_sql import read_budgets
+from billing.caps_sql import NEARLY, read_budgets
 from billing.locking import clock, lock_balances
 from billing.models import (
     DECIMAL_PLACES,
@@ -42,9 +42,6 @@ from billing.models import (
     HoldState,
 )
 from billing.refusals import AccountClosed
-
-# A cap that is used so far is worth telling before it is reached.
-NEARLY = Decimal("0.8")
 
 _SUM = DecimalField(max_digits=MAX_DIGITS + 6, decimal_places=DECIMAL_PLACES)
 

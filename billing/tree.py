@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, BalanceMode, State, User
+from billing import telling
 from billing.history import is_platform, record, suspended_by_platform
 from billing.ledger import Leg, Posting, expire_holds, post, transact
 from billing.locking import clock, lock_balances
@@ -223,6 +224,7 @@ def share(
             return None
         leaving = _leaving(account, balances)
         _check(account, leaving, told)
+        telling.rest(master=account.master_id, account=account.pk)
         _empty(account, balances[account.pk], by, _("Switched to the shared balance"))
         account.balance_mode = BalanceMode.SHARED
         account.save(update_fields=["balance_mode"])
@@ -241,7 +243,7 @@ def allocate(*, account: Account, by: User | None = None) -> bool:
     """
 
     def work() -> bool:
-        _lock_all(account)
+        balances = _lock_all(account)
         if not account.is_shared:
             return False
         if account.state == State.CLOSED:
@@ -249,6 +251,9 @@ def allocate(*, account: Account, by: User | None = None) -> bool:
         account.balance_mode = BalanceMode.ALLOCATED
         account.save(update_fields=["balance_mode"])
         record(account, AccountAction.ALLOCATED, by)
+        # Its alerts have rested until now.
+        own = {account.pk: telling.figures_of(balances[account.pk])}
+        telling.weigh(master=account.master_id, balances=own, clock=clock())
         return True
 
     return transact(work)
@@ -279,6 +284,7 @@ def close(
             return None
         leaving = _leaving(account, balances, closing=True)
         _check(account, leaving, told)
+        telling.rest(master=account.master_id, account=account.pk)
         _empty(account, balances[account.pk], by, _("Closed"))
         account.state = State.CLOSED
         account.save(update_fields=["state"])

@@ -3,7 +3,9 @@
 from django.urls import path
 
 from billing.views import (
+    alerts,
     as_of,
+    notices,
     subaccount_cap,
     subaccount_changes,
     subaccounts,
@@ -16,6 +18,12 @@ from billing.views import (
 )
 
 urlpatterns = [
+    path("alerts/", alerts.alert_list, name="alert-list"),
+    path("alerts/new/", alerts.alert_new, name="alert-new"),
+    path("alerts/<int:pk>/edit/", alerts.alert_edit, name="alert-edit"),
+    path("alerts/<int:pk>/delete/", alerts.alert_delete, name="alert-delete"),
+    path("alerts/notices/seen/", notices.notice_seen_all, name="notice-seen-all"),
+    path("alerts/notices/<int:pk>/seen/", notices.notice_seen, name="notice-seen"),
     path("subaccounts/", subaccounts.subaccount_list, name="subaccount-list"),
     # Not below subaccounts/, where each account has its code.
     path("new-subaccount/", subaccounts.subaccount_new, name="subaccount-new"),

@@ -170,6 +170,15 @@ def _actions(access: Access, account: Account, *, by_platform: bool) -> list[Act
     at = [access.company.code, account.code]
     actions = []
     is_closed = account.state == State.CLOSED
+    if access.can_alert(account) and not account.is_shared and not is_closed:
+        actions.append(
+            Action(
+                _("Set an alert"),
+                _("Tell people in time when its balance runs low."),
+                f"{reverse('alert-new', args=at[:1])}?account={account.code}",
+                "bell-plus",
+            )
+        )
     if access.can_manage and not account.is_master:
         actions.append(
             Action(

@@ -164,6 +164,14 @@ class Capped(NamedTuple):
     amount: Decimal | None = None
 
 
+class Watch(NamedTuple):
+    """An alert that goes off when ``leeway`` more is gone; ``people`` are e-mail addresses."""
+
+    account: str
+    leeway: Decimal
+    people: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Company:
     """A master account with all that is below it."""
@@ -179,7 +187,7 @@ class Company:
     subs: tuple[Sub, ...]
     extras: tuple[Extra, ...] = ()
     # What came after the history: today.
-    today: tuple[Campaign | Goodwill | Mistake, ...] = ()
+    today: tuple[Watch | Campaign | Goodwill | Mistake, ...] = ()
     capped: tuple[Capped, ...] = ()
 
 
@@ -205,6 +213,9 @@ NILE = Company(
         Method("CIB", "Bank transfer, CIB"),
     ),
     today=(
+        # The first goes off with the campaign below.
+        Watch("marketing", Decimal(600), ("admin@nile.example", "member@nile.example")),
+        Watch("nile", Decimal(15_000), ("admin@nile.example", "finance@nile.example")),
         Mistake("marketing", "Sent to a test list, agreed with support"),
         Goodwill("delivery", Decimal("150.00"), "ADJ-0117", "Late delivery reports, ticket 4711"),
         Campaign("marketing", Decimal("1250.00"), "white-friday", "White Friday, 10,000 SMS"),

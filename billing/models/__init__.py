@@ -1,9 +1,20 @@
-"""Money at rest: balances, entries, holds, transfers, daily totals, and what was changed by hand.
+"""Money at rest: balances, entries, holds, transfers, daily totals, what was changed, and alerts.
 
 Only ``billing.ledger`` writes entries, balances, holds and daily totals. Tables, triggers and the
 composite foreign keys that Django cannot express are SQL in ``migrations/``.
 """
 
+from billing.models.alerts import (
+    OF_BALANCE,
+    OF_CAP,
+    Alert,
+    AlertRecipient,
+    Figures,
+    Happening,
+    Level,
+    Notice,
+    NoticeReader,
+)
 from billing.models.entries import (
     CONTRA,
     DECIMAL_PLACES,
@@ -41,11 +52,15 @@ __all__ = [
     "CONTRA",
     "DECIMAL_PLACES",
     "MAX_DIGITS",
+    "OF_BALANCE",
+    "OF_CAP",
     "REVERSIBLE",
     "SPENT",
     "TOO_LARGE",
     "AccountAction",
     "AccountChange",
+    "Alert",
+    "AlertRecipient",
     "Balance",
     "CapChange",
     "Contra",
@@ -54,9 +69,14 @@ __all__ = [
     "DailyTotalQuerySet",
     "Entry",
     "EntryQuerySet",
+    "Figures",
+    "Happening",
     "Hold",
     "HoldState",
     "Kind",
+    "Level",
+    "Notice",
+    "NoticeReader",
     "Origin",
     "Transfer",
     "TransferBatch",

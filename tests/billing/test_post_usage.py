@@ -11,10 +11,11 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from billing import caps, charges, tree, usage_import
+from billing import alerts, caps, charges, tree, usage_import
 from billing.ledger import StartAgain
-from billing.models import Entry, Kind, Origin
+from billing.models import Entry, Kind, Notice, Origin
 from tests.factories import balance_of, give
 
 pytestmark = pytest.mark.django_db
@@ -267,6 +268,17 @@ def test_a_dry_run_decides_as_the_real_run_and_writes_nothing(cast, usage_file, 
     assert balance_of(cast.retail).last_seq == before.last_seq
     code, said, _ = run(path)
     assert counts(said) == counts(dry) == (2, 0, 2, 1)
+
+
+def test_a_dry_run_tells_nobody_and_the_real_one_does(cast, usage_file):
+    alerts.add(account=cast.retail, threshold=Decimal(10), recipients=[cast.admin])
+    path = usage_file(row(1, "retail", "18"))
+    run(path, "--dry-run")
+    assert not Notice.objects.exists()
+    assert not ProcrastinateJob.objects.exists()
+    run(path)
+    assert [notice.what for notice in Notice.objects.all()] == ["below"]
+    assert ProcrastinateJob.objects.count() == 1
 
 
 def test_another_companys_account_is_unknown_here(cast, usage_file):

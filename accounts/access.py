@@ -1,14 +1,16 @@
 """Who may see and do what: the table of roles, as code.
 
-| role                 | view             | transfer | whole tree | manage | suspend          |
-|----------------------|------------------|----------|------------|--------|------------------|
-| member               | own subaccounts  | no       | no         | no     | no               |
-| subaccount admin     | own subaccounts  | no       | no         | no     | no               |
-| finance              | whole tree       | no       | yes        | no     | no               |
-| master admin         | whole tree       | yes      | yes        | yes    | any subaccount   |
-| operator             | everything       | no       | yes        | no     | master too       |
+| role             | view            | transfer | whole tree | manage | suspend        | alerts  |
+|------------------|-----------------|----------|------------|--------|----------------|---------|
+| member           | own subaccounts | no       | no         | no     | no             | sees    |
+| subaccount admin | own subaccounts | no       | no         | no     | no             | of own  |
+| finance          | whole tree      | no       | yes        | no     | no             | sees    |
+| master admin     | whole tree      | yes      | yes        | yes    | any subaccount | of all  |
+| operator         | everything      | no       | yes        | no     | master too     | sees    |
 
-To manage is to open, rename and close subaccounts and to switch their balance mode.
+To manage is to open, rename and close subaccounts, to switch their balance mode and to set their
+spending caps. What the platform has suspended, only an operator restores. Alerts are set for
+accounts with a balance of their own.
 
 What one may not see answers 404; what one may see but not do answers 403 with a sentence.
 """
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -54,16 +57,32 @@ class Access:
 
     @property
     def can_manage(self) -> bool:
-        """Whether the person may open, rename and close subaccounts and switch their mode."""
+        """Whether the person may open, rename, close and switch subaccounts, and set caps."""
         return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
 
     def can_suspend(self, account: Account) -> bool:
-        """Whether the person may suspend and restore this account of the company.
+        """Whether the person may suspend this account of the company.
 
         The master account, and with it the whole tree, is the operator's to suspend: an admin
         could otherwise undo what the platform has decided about the company.
         """
         return self.user.is_staff or (self.can_manage and not account.is_master)
+
+    def can_restore(self, account: Account, *, by_platform: bool) -> bool:
+        """Whether the person may restore the account; ``by_platform``: who suspended it.
+
+        As with the master account: what the platform has decided its customers cannot undo.
+        """
+        return self.user.is_staff or (self.can_suspend(account) and not by_platform)
+
+    def can_alert(self, account: Account) -> bool:
+        """Whether the person may say who is told when this account's own balance runs low."""
+        return self.can_manage or self.roles.get(account.pk) == Role.SUBACCOUNT_ADMIN
+
+    @property
+    def can_alert_any(self) -> bool:
+        """Whether there may be an account here whose alerts the person may set."""
+        return self.can_manage or Role.SUBACCOUNT_ADMIN in self.roles.values()
 
     @property
     def can_switch(self) -> bool:
@@ -91,7 +110,7 @@ class Access:
             raise PermissionDenied(
                 _(
                     "Only an admin of the master account can open, rename or close its"
-                    " subaccounts and switch their balance mode."
+                    " subaccounts, switch their balance mode and set their spending caps."
                 )
             )
 
@@ -107,6 +126,25 @@ class Access:
             _("Only an admin of the master account can suspend or restore its subaccounts.")
         )
 
+    def require_restore(self, account: Account, *, by_platform: bool) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may restore the account."""
+        self.require_suspend(account)
+        if not self.can_restore(account, by_platform=by_platform):
+            raise PermissionDenied(
+                _("The platform suspended %(name)s: only its operators can restore it.")
+                % {"name": account.name}
+            )
+
+    def require_alert(self, account: Account) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may set its alerts."""
+        if not self.can_alert(account):
+            raise PermissionDenied(
+                _(
+                    "Only an admin of the account, or of the master account, can set its alerts"
+                    " and choose who is told."
+                )
+            )
+
     @property
     def role_label(self) -> str | Promise:
         """The person's highest role here, for display."""
@@ -114,6 +152,17 @@ class Access:
             return gettext_lazy("Operator")
         order = [Role.MASTER_ADMIN, Role.FINANCE, Role.SUBACCOUNT_ADMIN, Role.MEMBER]
         return min(self.roles.values(), key=order.index).label
+
+
+def people_who_see(account: Account) -> QuerySet[User]:
+    """The people of the company who may see this account; operators, who see all, are not asked.
+
+    As ``AccountQuerySet.visible_to``, seen from the account.
+    """
+    theirs = Membership.objects.filter(
+        user=OuterRef("pk"), account__in={account.pk, account.master_id}
+    )
+    return User.objects.filter(Exists(theirs), is_active=True)
 
 
 def account_or_404(access: Access, code: str) -> Account:

@@ -6,20 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db import models
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
-from accounts.models import Account, BalanceMode
+from accounts.models import Account, BalanceMode, State
+from billing.caps_sql import NEARLY
 from billing.models import Balance
 from billing.standing import Standing, stands
 
 
-class SubaccountFilter(FilterSet):  # type: ignore[misc]
-    """By name or code, balance mode and state.
+class CapState(models.TextChoices):
+    """How an account stands with its spending cap; a closed one has none."""
 
-    ``queryset`` are balances of one company, ``pool`` its master account's. An invalid filter
-    matches nothing.
+    USED_UP = "used-up", _("Used up")
+    NEAR = "near", _("Nearly used up")
+    ANY = "any", _("With a cap")
+    NONE = "none", _("Without a cap")
+
+
+class SubaccountFilter(FilterSet):  # type: ignore[misc]
+    """By name or code, balance mode, state and spending cap.
+
+    ``queryset`` are balances of one company with their ``pace`` and ``cap_used``, ``pool`` its
+    master account's. An invalid filter matches nothing.
     """
 
     q = CharFilter(
@@ -41,6 +52,14 @@ class SubaccountFilter(FilterSet):  # type: ignore[misc]
         choices=Standing.choices,
         empty_label=_("All states"),
         error_messages={"invalid_choice": _("“%(value)s” is not a state of an account.")},
+    )
+
+    cap = ChoiceFilter(
+        label=_("Spending cap"),
+        method="by_cap",
+        choices=CapState.choices,
+        empty_label=_("All"),
+        error_messages={"invalid_choice": _("“%(value)s” says nothing of a spending cap.")},
     )
 
     class Meta:
@@ -77,3 +96,13 @@ class SubaccountFilter(FilterSet):  # type: ignore[misc]
     def by_state(self, balances: QuerySet[Balance], name: str, state: str) -> QuerySet[Balance]:
         """Whose account stands so."""
         return balances.filter(stands(self.company, self.pool, Standing(state)))
+
+    def by_cap(self, balances: QuerySet[Balance], name: str, cap: str) -> QuerySet[Balance]:
+        """Whose spending cap is used so far."""
+        balances = balances.exclude(account__state=State.CLOSED)
+        if cap == CapState.USED_UP:
+            return balances.filter(Q(("cap_used__gte", F("cap"))))
+        if cap == CapState.NEAR:
+            near = Q(("cap_used__gte", F("cap") * NEARLY), ("cap_used__lt", F("cap")))
+            return balances.filter(near)
+        return balances.filter(cap__isnull=cap == CapState.NONE)

@@ -18,6 +18,8 @@ from django_tables2 import Column, Table
 
 from accounts.access import Access
 from accounts.models import Account, BalanceMode, State, User
+from billing import caps
+from billing.caps import CapUse
 from billing.models import Balance, CreditLimitChange, Hold
 from billing.standing import standing
 from console import money
@@ -51,8 +53,8 @@ def available_cell(balance: Holding, company: Account) -> SafeString:
 class SubaccountTable(Table):  # type: ignore[misc]
     """Subaccounts by their balances, which have their account; closed ones last in any order.
 
-    ``pool`` is the master account's balance: of a shared subaccount the table says no more than
-    whether it can spend.
+    They have a ``pace`` and ``cap_used``, as the view reads them. ``pool`` is the master account's
+    balance: of a shared subaccount the table says no more than whether it can spend.
     """
 
     name = column(gettext_lazy("Subaccount"), "who", accessor="account__name")
@@ -116,13 +118,22 @@ class SubaccountTable(Table):  # type: ignore[misc]
         return self._chip("mode", record.mode)
 
     def render_state(self, record: Balance) -> SafeString:
-        """How it stands."""
-        return self._chip("state", standing(self.company, record, self.pool))
+        """How it stands, with its spending cap, too."""
+        pace: Decimal = record.pace  # type: ignore[attr-defined]
+        chip = self._chip("state", standing(self.company, record, self.pool, pace))
+        use = caps.use_of(record)
+        return chip if use is None else format_html("{} {}", chip, self._cap_chip(use))
 
     def _chip(self, kind: str, word: str) -> SafeString:
         if (kind, word) not in self.chips:
             self.chips[kind, word] = render_to_string(f"_partials/chip_{kind}.html", {kind: word})
         return self.chips[kind, word]
+
+    def _cap_chip(self, use: CapUse) -> SafeString:
+        drawn = f"{use.percent} {use.is_near} {use.is_reached} {use.is_over} {use.is_hard}"
+        if ("cap", drawn) not in self.chips:
+            self.chips["cap", drawn] = render_to_string("_partials/chip_cap.html", {"use": use})
+        return self.chips["cap", drawn]
 
     def render_available(self, record: Balance) -> SafeString:
         """What it can still spend, and the formula where that says more."""

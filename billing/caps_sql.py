@@ -11,6 +11,9 @@ from django.db import connection
 
 from billing.ledger_sql import array
 
+# A cap that is used so far is worth telling before it is reached.
+NEARLY = Decimal("0.8")
+
 # Months are the company's: the days of the totals are.
 READ_BUDGETS = """
 SELECT a.account, h.held, t.month, t.spent

@@ -21,10 +21,14 @@ from console import money
 
 
 class AmountField(forms.CharField):
-    """An amount as people type it: more than zero, no more decimals than the currency."""
+    """An amount as people type it: more than zero, no more decimals than the currency.
+
+    Zero is taken where ``takes_zero``.
+    """
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
     decimals = money.LEDGER_DECIMALS
+    takes_zero = False
     # In other forms something else helps.
     zero: str | Promise = _("The amount is zero: write how much to move.")
     negative: str | Promise = _(
@@ -40,7 +44,7 @@ class AmountField(forms.CharField):
             amount = money.read_amount(text, decimals=self.decimals)
         except money.AmountError as error:
             raise forms.ValidationError(str(error), code="invalid") from error
-        if amount == 0:
+        if amount == 0 and not self.takes_zero:
             raise forms.ValidationError(str(self.zero), code="zero")
         if amount < 0:
             raise forms.ValidationError(str(self.negative), code="negative")

@@ -1,4 +1,4 @@
-"""What was done to accounts: written by ``billing.tree``, read by their pages."""
+"""What was done to accounts: written by ``billing.tree``, read by it and by their pages."""
 
 from __future__ import annotations
 
@@ -26,3 +26,24 @@ def record(
         by=by,
         changed_at=moment or clock(),
     )
+
+
+def is_platform(by: User | None) -> bool:
+    """Whether it is the platform that acts: one of its operators, or a program."""
+    return by is None or by.is_staff
+
+
+def suspended_by_platform(account: Account) -> bool:
+    """Whether the platform was the last to suspend the account; one query.
+
+    Of a suspension from before there was a history nobody knows: it counts as its company's.
+    """
+    last = (
+        AccountChange.objects.filter(
+            master=account.master_id, account=account, action=AccountAction.SUSPENDED
+        )
+        .select_related("by")
+        .order_by("-id")
+        .first()
+    )
+    return last is not None and is_platform(last.by)

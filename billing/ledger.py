@@ -9,7 +9,8 @@ verb: ``transfers.make``, ``charges.charge``...) opens the transaction with ``tr
    their own: one that locks and reads would see what was there before it waited;
 3. each posting is decided, one after the other, against the balances as they then stand
    (``billing.clerk``);
-4. the entries are written in bulk and the balances updated.
+4. the entries are written in bulk and the balances updated;
+5. who has asked to be told of a low balance, or must be of a used cap, is (``billing.telling``).
 
 See ``docs/ledger.md`` for the rules with worked examples.
 """
@@ -25,7 +26,7 @@ from uuid import UUID
 import psycopg
 from django.db import OperationalError, transaction
 
-from billing import caps_sql, holds_sql, ledger_sql
+from billing import caps_sql, holds_sql, ledger_sql, telling
 from billing.clerk import Clerk
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState, Origin
 from billing.postings import Capture, Leg, Locked, Outcome, Posting, StartAgain, Status
@@ -129,6 +130,7 @@ def post(
     if capped:
         months = clerk.months(postings)
         clerk.budgets = caps_sql.read_budgets(master, capped, clerk.clock, months)
+    used = telling.used(clerk)
 
     few = len(postings) < ledger_sql.BULK
     order = range(len(postings)) if few else clerk.order(postings, references)
@@ -142,6 +144,7 @@ def post(
     except ledger_sql.ReferenceTaken as error:
         raise StartAgain from error
     holds_sql.write_holds(master, clerk.changed.values())
+    telling.tell(clerk, used)
     outcomes = dict(zip(order, clerk.outcomes, strict=True))
     return [outcomes[at] for at in range(len(postings))]
 
@@ -166,6 +169,7 @@ def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:
     # A refund's is no usage to come.
     capped = set() if hold.origin == Origin.PAYMENT else clerk.capped({account})
     clerk.budgets = caps_sql.read_budgets(master, capped, clerk.clock, clerk.months(()))
+    used = telling.used(clerk)
     refusal = clerk.place(hold)
     if refusal is None:
         hold.placed_at = clerk.clock
@@ -175,6 +179,7 @@ def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:
         except ledger_sql.ReferenceTaken as error:
             raise StartAgain from error
     ledger_sql.write(master, (), clerk.moved)
+    telling.tell(clerk, used)
     return refusal or hold
 
 
@@ -191,6 +196,7 @@ def release_hold(*, master: int, holder: int, hold: UUID) -> None:
         clerk.end(found, HoldState.EXPIRED if late else HoldState.RELEASED)
         ledger_sql.write(master, (), clerk.moved)
         holds_sql.write_holds(master, clerk.changed.values())
+        telling.tell(clerk)
 
 
 def expire_holds(*, master: int, holder: int) -> int:
@@ -202,6 +208,7 @@ def expire_holds(*, master: int, holder: int) -> int:
     expired = holds_sql.expire_holds(master, {holder}, clerk.clock, SWEPT_AT_ONCE)
     clerk.free(expired)
     ledger_sql.write(master, (), clerk.moved)
+    telling.tell(clerk)
     return sum(each.number for each in expired)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from accounts.models import Account, User
-from billing import ledger, references
+from billing import ledger, references, telling
 from billing.locking import clock, lock_balances
 from billing.models import CreditLimitChange
 from billing.refusals import SharedBalance
@@ -53,6 +53,11 @@ def change(
         )
         balance.credit_limit = limit
         balance.save(update_fields=["credit_limit"])
+        telling.weigh(
+            master=account.master_id,
+            balances={account.pk: telling.figures_of(balance)},
+            clock=clock(),
+        )
         return row
 
     return ledger.transact(work)

@@ -120,6 +120,19 @@ class AccountSuspended(Refused):
         )
 
 
+class SuspendedByPlatform(Refused):
+    """The platform suspended the account: a customer cannot undo that."""
+
+    code = "suspended_by_platform"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _("The platform suspended %(name)s: only its operators can restore it.")
+            % {"name": name},
+            account=account,
+        )
+
+
 class AccountClosed(Refused):
     """The account is closed for good."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 
-from procrastinate import JobContext
+from django.db import OperationalError
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from billing import holds
+from billing import holds, notice_mails
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,12 @@ ATTEMPTS = 5
 # Hours that finished jobs stay to be looked at: those that went well, and all others too.
 HOURS_OF_SUCCESS = 24
 HOURS_OF_FAILURE = 30 * 24
+# A mail is tried again after 5, 25, 125... seconds: for a day in all.
+MAIL = RetryStrategy(
+    max_attempts=7,
+    exponential_wait=5,
+    retry_exceptions=(*notice_mails.TROUBLES, OperationalError),
+)
 
 
 @app.periodic(cron="* * * * *")
@@ -67,3 +74,10 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
     await manager.delete_old_jobs(
         HOURS_OF_FAILURE, include_failed=True, include_cancelled=True, include_aborted=True
     )
+
+
+@app.task(retry=MAIL)
+def send_notice(notice_id: int) -> None:
+    """Mail a notice to its readers, each of them once. Ordered by the posting that raised it."""
+    sent = notice_mails.send(notice_id)
+    logger.log(logging.INFO if sent else logging.DEBUG, "Mailed notice %d: %d.", notice_id, sent)

@@ -19,7 +19,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, BalanceMode, State, User
-from billing.history import record
+from billing import telling
+from billing.history import is_platform, record, suspended_by_platform
 from billing.ledger import Leg, Posting, expire_holds, post, transact
 from billing.locking import clock, lock_balances
 from billing.models import (
@@ -40,6 +41,7 @@ from billing.refusals import (
     MasterCannotCarry,
     OpenHolds,
     Refused,
+    SuspendedByPlatform,
 )
 
 T = TypeVar("T")
@@ -137,18 +139,43 @@ def open_subaccount(
     return _checked_again(work)
 
 
-def suspend(*, account: Account, by: User | None = None) -> None:
+def suspend(*, account: Account, by: User | None = None) -> bool:
     """Close the tap by hand: usage and transfers out are refused, money in is accepted.
 
-    Suspending a master account suspends its whole tree. A second call changes nothing. Raises
-    ValueError for a closed account, StartAgain as ``transact`` does.
+    Suspending a master account suspends its whole tree. What the platform suspends (an operator,
+    or a program: no ``by``) only the platform restores, also when the company had suspended it
+    before. Returns whether anything changed: a second call changes nothing. Raises ValueError for
+    a closed account, StartAgain as ``transact`` does.
     """
-    _set_state(account, State.SUSPENDED, AccountAction.SUSPENDED, by)
+
+    def work() -> bool:
+        _lock_open(account)
+        is_done = account.state == State.SUSPENDED
+        if is_done and (not is_platform(by) or suspended_by_platform(account)):
+            return False
+        _set_state(account, State.SUSPENDED, AccountAction.SUSPENDED, by)
+        return True
+
+    return transact(work)
 
 
-def restore(*, account: Account, by: User | None = None) -> None:
-    """Open the tap again. A second call changes nothing. Raises as ``suspend`` does."""
-    _set_state(account, State.ACTIVE, AccountAction.RESTORED, by)
+def restore(*, account: Account, by: User | None = None) -> bool:
+    """Open the tap again. Returns whether anything changed: a second call changes nothing.
+
+    Raises SuspendedByPlatform when the platform closed it and ``by`` is a customer, and what
+    ``suspend`` raises.
+    """
+
+    def work() -> bool:
+        _lock_open(account)
+        if account.state == State.ACTIVE:
+            return False
+        if not is_platform(by) and suspended_by_platform(account):
+            raise SuspendedByPlatform(account=account.pk, name=account.name)
+        _set_state(account, State.ACTIVE, AccountAction.RESTORED, by)
+        return True
+
+    return transact(work)
 
 
 def rename(*, account: Account, name: str, by: User | None = None) -> None:
@@ -197,6 +224,7 @@ def share(
             return None
         leaving = _leaving(account, balances)
         _check(account, leaving, told)
+        telling.rest(master=account.master_id, account=account.pk)
         _empty(account, balances[account.pk], by, _("Switched to the shared balance"))
         account.balance_mode = BalanceMode.SHARED
         account.save(update_fields=["balance_mode"])
@@ -215,7 +243,7 @@ def allocate(*, account: Account, by: User | None = None) -> bool:
     """
 
     def work() -> bool:
-        _lock_all(account)
+        balances = _lock_all(account)
         if not account.is_shared:
             return False
         if account.state == State.CLOSED:
@@ -223,6 +251,9 @@ def allocate(*, account: Account, by: User | None = None) -> bool:
         account.balance_mode = BalanceMode.ALLOCATED
         account.save(update_fields=["balance_mode"])
         record(account, AccountAction.ALLOCATED, by)
+        # Its alerts have rested until now.
+        own = {account.pk: telling.figures_of(balances[account.pk])}
+        telling.weigh(master=account.master_id, balances=own, clock=clock())
         return True
 
     return transact(work)
@@ -253,6 +284,7 @@ def close(
             return None
         leaving = _leaving(account, balances, closing=True)
         _check(account, leaving, told)
+        telling.rest(master=account.master_id, account=account.pk)
         _empty(account, balances[account.pk], by, _("Closed"))
         account.state = State.CLOSED
         account.save(update_fields=["state"])
@@ -356,18 +388,18 @@ def _empty(account: Account, own: Balance, by: User | None, description: str) ->
         own.save(update_fields=["credit_limit"])
 
 
-def _set_state(account: Account, state: State, action: AccountAction, by: User | None) -> None:
-    def work() -> None:
-        lock_balances(account)
-        account.refresh_from_db()
-        if account.state == State.CLOSED:
-            raise ValueError(f"account {account.code} is closed for good")
-        if account.state != state:
-            account.state = state
-            account.save(update_fields=["state"])
-            record(account, action, by)
+def _lock_open(account: Account) -> None:
+    """Lock the balances and read the account. Raises ValueError for a closed one."""
+    lock_balances(account)
+    account.refresh_from_db()
+    if account.state == State.CLOSED:
+        raise ValueError(f"account {account.code} is closed for good")
 
-    transact(work)
+
+def _set_state(account: Account, state: State, action: AccountAction, by: User | None) -> None:
+    account.state = state
+    account.save(update_fields=["state"])
+    record(account, action, by)
 
 
 def _date_back(account: Account, moment: datetime | None) -> None:

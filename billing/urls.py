@@ -3,7 +3,10 @@
 from django.urls import path
 
 from billing.views import (
+    alerts,
     as_of,
+    notices,
+    subaccount_cap,
     subaccount_changes,
     subaccounts,
     transfer_batch,
@@ -15,6 +18,12 @@ from billing.views import (
 )
 
 urlpatterns = [
+    path("alerts/", alerts.alert_list, name="alert-list"),
+    path("alerts/new/", alerts.alert_new, name="alert-new"),
+    path("alerts/<int:pk>/edit/", alerts.alert_edit, name="alert-edit"),
+    path("alerts/<int:pk>/delete/", alerts.alert_delete, name="alert-delete"),
+    path("alerts/notices/seen/", notices.notice_seen_all, name="notice-seen-all"),
+    path("alerts/notices/<int:pk>/seen/", notices.notice_seen, name="notice-seen"),
     path("subaccounts/", subaccounts.subaccount_list, name="subaccount-list"),
     # Not below subaccounts/, where each account has its code.
     path("new-subaccount/", subaccounts.subaccount_new, name="subaccount-new"),
@@ -28,6 +37,16 @@ urlpatterns = [
         "subaccounts/<slug:code>/mode/",
         subaccount_changes.subaccount_mode,
         name="subaccount-mode",
+    ),
+    path(
+        "subaccounts/<slug:code>/cap/",
+        subaccount_cap.subaccount_cap,
+        name="subaccount-cap",
+    ),
+    path(
+        "subaccounts/<slug:code>/cap/preview/",
+        subaccount_cap.subaccount_cap_preview,
+        name="subaccount-cap-preview",
     ),
     path(
         "subaccounts/<slug:code>/suspend/",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from datetime import date
 from typing import NamedTuple
 
-from django.db.models import Q, Sum
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,9 +18,23 @@ from accounts.models import Account, State
 from billing import transfers
 from billing.account_tables import HoldTable, LimitTable
 from billing.models import Balance, CreditLimitChange, Entry, Hold, HoldState
-from console import overview_figures
-from console.overview import spending
+from console import chart_section, overview_figures, runway_words
+from console.account_history import cap_context, history_context
+from console.htmx import wants_fragment
 from console.overview_figures import Line
+from console.overview_table import spending
+from console.runway_words import Words
+from reports import runway
+from reports.spending import (
+    DAY,
+    NO_USAGE,
+    POOL,
+    Months,
+    compare,
+    read_days,
+    read_drawn,
+    read_usage,
+)
 from reports.tables import TransactionTable
 
 ENTRIES = 10
@@ -43,21 +56,20 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
     """A subaccount, or the master account itself, with a fixed number of queries.
 
     Of the balance that a shared subaccount draws on, only those who see the whole tree are told:
-    its share of what was spent there would tell the rest, too.
+    its share of what was spent there would tell the rest, too. ``days`` and ``chart=table``
+    are the chart's; an unknown value answers 404. HTMX may ask for the chart alone.
     """
     access = access_or_404(request.user, company)
     account = account_or_404(access, code)
+    wanted = chart_section.asked(request.GET)
     now = timezone.now()
-    month = overview_figures.month_start(access.company, now)
+    today = overview_figures.local_day(access.company, now)
     balance, pool = _balances(access, account)
+    if wants_fragment(request) and request.headers.get("HX-Target") == "chart":
+        chart = chart_section.chart_of(balance, access.company, today, wanted)
+        return render(request, "console/_chart.html", {"company": access.company} | chart)
+    line = _line(access, balance, pool, today)
     mine = Entry.objects.filter(master=access.company, account=account)
-    spent, pace = overview_figures.read_usage(mine, month, now).get(
-        account.pk, overview_figures.NO_USAGE
-    )
-    share = 0
-    if account.is_shared and access.sees_tree:
-        drawn, own = _drawn(access.company, account, month)
-        share = overview_figures.whole_shares([own, drawn - own])[0]
     names = dict(access.accounts.values_list("pk", "name"))
     entries = list(
         mine.select_related("by").order_by("-posted_at", "-holder_id", "-seq")[:ENTRIES]
@@ -72,23 +84,26 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
         .select_related("by")
         .order_by("-id")[:LIMITS]
     )
+    history = history_context(access, account)
     context = {
         "access": access,
         "company": access.company,
         "account": account,
-        "line": Line(
-            balance, spent, share, overview_figures.state_of(access.company, balance, pool, pace)
-        ),
+        "line": line,
+        "runway": _runway(line, today),
         "pool": pool if access.sees_tree else None,
-        "month": month.date(),
-        "spending": spending(access.company, month.date()),
+        "month": Months(today).first,
+        "spending": spending(access.company, Months(today).first),
         "is_transfer_source": not transfers.cannot_move_from(account),
         "is_transfer_destination": not transfers.cannot_move_to(account),
-        "actions": _actions(access, account),
+        "actions": _actions(access, account, by_platform=history["by_platform"]),
         "table": table,
         "holds": HoldTable(holds[:HOLDS], company=access.company, names=names, now=now),
         "more_holds": len(holds) > HOLDS,
         "limits": LimitTable(limits, company=access.company, reader=access.user),
+        **cap_context(access, account, balance),
+        **history,
+        **chart_section.chart_of(balance, access.company, today, wanted),
     }
     return render(request, "console/account_page.html", context)
 
@@ -104,18 +119,37 @@ def _balances(access: Access, account: Account) -> tuple[Balance, Balance]:
     return balance, by_account[access.company.pk]
 
 
-def _drawn(company: Account, account: Account, month: datetime) -> tuple[Decimal, Decimal]:
-    """What all, and what the account, spent from the master account's balance since ``month``."""
-    nothing = Decimal(0)
-    sums = (
-        Entry.objects.filter(master=company, holder=company, posted_at__gte=month)
-        .spending()
-        .aggregate(
-            drawn=Sum("amount", default=nothing),
-            own=Sum("amount", filter=Q(account=account), default=nothing),
-        )
+def _line(access: Access, balance: Balance, pool: Balance, today: date) -> Line:
+    """What the account spent and how it stands; two queries."""
+    company, account = access.company, balance.account
+    usage = read_usage(company, [account.pk], today).get(account.pk, NO_USAGE)
+    share = 0
+    if account.is_shared and access.sees_tree:
+        drawn, own = read_drawn(company, account, today)
+        share = overview_figures.whole_shares([own, drawn - own])[0]
+    return Line(
+        balance=balance,
+        usage=usage,
+        change=compare(usage.month, usage.previous, today),
+        share=share,
+        state=overview_figures.state_of(company, balance, pool, usage.pace),
     )
-    return -sums["drawn"], -sums["own"]
+
+
+def _runway(line: Line, today: date) -> Words | None:
+    """How long the account's own balance lasts; nothing where it cannot be spent. One query."""
+    account = line.account
+    if account.is_shared or line.state not in {"active", "low"}:
+        return None
+    first = today - runway.LOOK_BACK * DAY
+    if account.is_master:
+        tree = list(Account.objects.filter(master=account).values_list("pk", flat=True))
+        spent = read_days(account, (), first, pool=tree).get(POOL, {})
+    else:
+        spent = read_days(account.master, [account.pk], first).get(account.pk, {})
+    since = timezone.localtime(account.created_at, account.master.zone).date()
+    found = runway.project(line.balance.available, spent, today=today, since=since)
+    return runway_words.words(found)
 
 
 def _holds(account: Account) -> list[Hold]:
@@ -131,11 +165,20 @@ def _holds(account: Account) -> list[Hold]:
     )
 
 
-def _actions(access: Access, account: Account) -> list[Action]:
-    """What the person may do with the account as it stands."""
+def _actions(access: Access, account: Account, *, by_platform: bool) -> list[Action]:
+    """What the person may do with the account as it stands; ``by_platform``: who suspended it."""
     at = [access.company.code, account.code]
     actions = []
     is_closed = account.state == State.CLOSED
+    if access.can_alert(account) and not account.is_shared and not is_closed:
+        actions.append(
+            Action(
+                _("Set an alert"),
+                _("Tell people in time when its balance runs low."),
+                f"{reverse('alert-new', args=at[:1])}?account={account.code}",
+                "bell-plus",
+            )
+        )
     if access.can_manage and not account.is_master:
         actions.append(
             Action(
@@ -163,15 +206,17 @@ def _actions(access: Access, account: Account) -> list[Action]:
                     "combine",
                 )
             )
-    if access.can_suspend(account) and account.state == State.SUSPENDED:
-        actions.append(
-            Action(
-                _("Restore"),
-                _("Let it spend again."),
-                reverse("subaccount-restore", args=at),
-                "circle-play",
+        if not is_closed:
+            actions.append(
+                Action(
+                    _("Spending cap"),
+                    _("What it may spend in a month, so that the others have enough."),
+                    reverse("subaccount-cap", args=at),
+                    "gauge",
+                )
             )
-        )
+    if account.state == State.SUSPENDED:
+        actions += _restoring(access, account, by_platform=by_platform)
     elif access.can_suspend(account) and not is_closed:
         actions.append(
             Action(
@@ -188,6 +233,31 @@ def _actions(access: Access, account: Account) -> list[Action]:
                 _("For good. What is left goes to the master account."),
                 reverse("subaccount-close", args=at),
                 "archive",
+            )
+        )
+    return actions
+
+
+def _restoring(access: Access, account: Account, *, by_platform: bool) -> list[Action]:
+    """What the person may do with a suspended account."""
+    at = [access.company.code, account.code]
+    actions = []
+    if access.can_restore(account, by_platform=by_platform):
+        actions.append(
+            Action(
+                _("Restore"),
+                _("Let it spend again."),
+                reverse("subaccount-restore", args=at),
+                "circle-play",
+            )
+        )
+    if access.user.is_staff and not by_platform:
+        actions.append(
+            Action(
+                _("Suspend for the platform"),
+                _("Its company suspended it; from then on only operators restore it."),
+                reverse("subaccount-suspend", args=at),
+                "circle-pause",
             )
         )
     return actions

@@ -1,93 +1,145 @@
-"""The overview: what can still be spent, and where it went this month."""
+"""The overview: what can still be spent, for how long, and where it went.
+
+The page is made of parts. While it is looked at, it asks for them again every few seconds, with
+the tag of what it shows: 304 says that nothing has moved (``console.overview_tag``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Any, NamedTuple
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.core.paginator import EmptyPage, Page, PageNotAnInteger, Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.cache import get_conditional_response
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access, access_or_404
-from accounts.models import Account
-from console import money, overview_figures
-from console.figures import Figures
-from console.htmx import render_page_or_fragment, wants_fragment
-from console.overview_figures import SPENDING, Line, Movement, Tree
+from console import chart_section, overview_figures, overview_table, runway_words
+from console.chart_section import Asked
+from console.htmx import wants_fragment
+from console.overview_figures import Line, Tree
+from console.overview_movements import Movement, last_movements
+from console.overview_notices import notices_of
+from console.overview_tag import tag_of
+from reports import runway
+from reports.spending import POOL, SPARK_DAYS, read_days
 
-PAGE_SIZE = 25
-# As many accounts in the same trouble have a notice each; more have one together.
-NAMED = 2
-ATTENTION = "attention"
 ALL, WITHOUT_USAGE = "all", "without-usage"
-
-KEYS: dict[str, Callable[[Line], Any]] = {
-    "name": lambda line: line.account.name.casefold(),
-    "available": lambda line: line.balance.available,
-    "spent": lambda line: line.spent,
-}
-DEFAULT_SORT = "-spent"
+REFRESH = "overview-refresh"
+REFRESH_SECONDS = 15
 
 
-class Column(NamedTuple):
-    """A heading that sorts: how it stands now, and what a click asks for."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the page that is replaced when it has changed: the digest tells."""
 
     name: str
-    label: str | Promise
-    direction: str
-    next: str
+    html: SafeString
 
+    @property
+    def id(self) -> str:
+        """Its element's."""
+        return f"overview-{self.name}"
 
-class Notice(NamedTuple):
-    """Something to act on, in plain words."""
-
-    kind: str
-    title: str
-    text: str
-    href: str = ""
-    action: str = ""
+    @property
+    def digest(self) -> str:
+        """Of what it shows."""
+        return hashlib.sha256(self.html.encode()).hexdigest()[:16]
 
 
 @require_safe
 def overview(request: HttpRequest, company: str) -> HttpResponse:
-    """The company at a glance: own balance, subaccounts, last movements.
+    """The company at a glance: own balance, runway, chart, subaccounts, last movements.
 
     Of the subaccounts, ``q`` keeps those with such a name or code, ``show=attention`` those that
     need some; ``sort`` and ``page`` are what they say, and a page past the last is the last.
     ``movements`` is all or without-usage; who sees the tree gets the latter unless there is but
-    usage. An unknown value answers 404. HTMX gets the table of subaccounts alone, or the
-    movements.
+    usage. ``days`` (30, 90, 365) and ``chart=table`` are the chart's. An unknown value is a 404.
+    HTMX gets the part that it asks for; or all of them, unless it has them already: 304.
     """
     access = access_or_404(request.user, company)
     now = timezone.now()
-    which = request.GET.get("movements", "")
+    which, chart = request.GET.get("movements", ""), chart_section.asked(request.GET)
     if which not in {"", ALL, WITHOUT_USAGE}:
         raise Http404
+    context: dict[str, Any] = {"access": access, "company": access.company}
+    target = request.headers.get("HX-Target", "") if wants_fragment(request) else None
+    if target is None or target == REFRESH:
+        return _whole(request, context, now, which, chart, is_refresh=target == REFRESH)
     tree = overview_figures.read(access, now)
-    context = {"access": access, "company": access.company, "tree": tree}
-    if wants_fragment(request) and request.headers.get("HX-Target") == "last-movements":
+    context["tree"] = tree
+    if target == "last-movements":
         context |= _movements(access, tree, now, which)
         return render(request, "console/_last_movements.html", context)
-    context |= _subaccounts(request, tree)
-    if not wants_fragment(request):
-        context |= {
-            "today": overview_figures.today(access.company, now),
-            "alone": _alone(tree),
-            "notices": _notices(access, tree),
-        }
-        context |= _movements(access, tree, now, which)
-    return render_page_or_fragment(
-        request, "console/overview.html", "console/_subaccount_table.html", context
-    )
+    if target == "chart":
+        drawn = _chart(tree, chart)
+        if not drawn:
+            raise Http404
+        return render(request, "console/_chart.html", context | drawn)
+    context |= overview_table.page_of(request, tree)
+    accounts = [line.account.pk for line in context["page"]]
+    days = read_days(access.company, accounts, tree.today - timedelta(days=SPARK_DAYS))
+    overview_table.with_sparklines(context["page"], days, tree.today)
+    return render(request, "console/_subaccount_table.html", context)
+
+
+def _whole(
+    request: HttpRequest,
+    context: dict[str, Any],
+    now: datetime,
+    which: str,
+    chart: Asked,
+    *,
+    is_refresh: bool,
+) -> HttpResponse:
+    """The page, or its parts for one that is open: 304 when it shows them already."""
+    access: Access = context["access"]
+    today = overview_figures.local_day(access.company, now)
+    # Before the figures: whatever moves while they are read has another tag.
+    tag = tag_of(request, access, now, today)
+    clock = {
+        "day": overview_figures.day_in_full(today),
+        "time": overview_figures.clock(access.company, now),
+    }
+    response = get_conditional_response(request, etag=tag) if is_refresh else None
+    if response is None:
+        tree = overview_figures.read(access, now)
+        context |= {"tree": tree, "alone": _alone(tree), "month": tree.month}
+        context |= overview_table.page_of(request, tree)
+        context |= _days(context)
+        context |= _chart(tree, chart) | _movements(access, tree, now, which)
+        context["notices"] = notices_of(access, tree)
+        context["parts"] = _parts(request, context)
+        context |= {"tag": tag, "clock": clock, "refresh": REFRESH, "every": REFRESH_SECONDS}
+        template = "console/_overview_parts.html" if is_refresh else "console/overview.html"
+        response = render(request, template, context)
+    response.headers["ETag"] = tag
+    response.headers["X-As-Of"] = json.dumps(clock)
+    return response
+
+
+def _parts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Part]:
+    """The parts of the page by name. Those that the person does not have are empty."""
+    templates = {"notices": "_notices", "hero": "_hero", "movements": "_last_movements"}
+    if "balance_chart" in context or "spending_chart" in context:
+        templates["chart"] = "_chart"
+    if not context["alone"]:
+        templates["table"] = "_subaccount_table"
+    return {
+        name: Part(
+            name,
+            # The template's own output.
+            mark_safe(render_to_string(f"console/{template}.html", context, request)),  # noqa: S308
+        )
+        for name, template in templates.items()
+    }
 
 
 def _movements(access: Access, tree: Tree, now: datetime, which: str) -> dict[str, Any]:
@@ -97,10 +149,10 @@ def _movements(access: Access, tree: Tree, now: datetime, which: str) -> dict[st
     """
     movements: list[Movement] = []
     if which == WITHOUT_USAGE or (not which and access.sees_tree):
-        movements = overview_figures.last_movements(access, tree, now, without_usage=True)
+        movements = last_movements(access, tree, now, without_usage=True)
         which = which or (WITHOUT_USAGE if movements else "")
     if which != WITHOUT_USAGE:
-        movements = overview_figures.last_movements(access, tree, now, without_usage=False)
+        movements = last_movements(access, tree, now, without_usage=False)
     return {"movements": movements, "without_usage": which == WITHOUT_USAGE}
 
 
@@ -111,194 +163,25 @@ def _alone(tree: Tree) -> Line | None:
     return None
 
 
-def _subaccounts(request: HttpRequest, tree: Tree) -> dict[str, Any]:
-    """The page of the table that the address asks for."""
-    show, query = request.GET.get("show", ""), request.GET.get("q", "").strip()
-    sort = request.GET.get("sort", DEFAULT_SORT)
-    if show not in {"", ATTENTION} or sort.removeprefix("-") not in KEYS:
-        raise Http404
-    attention = [line for line in tree.subaccounts if line.needs_attention]
-    chosen = attention if show else tree.subaccounts
-    if query:
-        wanted = query.casefold()
-        chosen = [
-            line
-            for line in chosen
-            if wanted in line.account.name.casefold() or wanted in line.account.code
-        ]
-    page = _page(Paginator(_sorted(chosen, sort), PAGE_SIZE), request.GET.get("page", "1"))
-    return {
-        "page": page,
-        "chosen_count": len(attention) if show else len(tree.subaccounts),
-        "spent_figures": Figures([line.spent for line in page], tree.company.decimals),
-        "spending": spending(tree.company, tree.month),
-        "query": query,
-        "show": show,
-        "sort": sort,
-        "columns": {name: _column(name, label, sort) for name, label in _labels()},
-        "attention_count": len(attention),
-    }
+def _chart(tree: Tree, wanted: Asked) -> dict[str, Any]:
+    """The chart of the account with the large figure, where there is one; one query."""
+    line = tree.master or _alone(tree)
+    if line is None:
+        return {}
+    return chart_section.chart_of(line.balance, tree.company, tree.today, wanted)
 
 
-def _page(paginator: Paginator[Line], number: str) -> Page[Line]:
-    """The page with this number; the last one for a number past it, as when rows have gone."""
-    try:
-        return paginator.page(number)
-    except PageNotAnInteger as error:
-        raise Http404 from error
-    except EmptyPage as error:
-        if int(number) < 1:
-            raise Http404 from error
-        return paginator.page(paginator.num_pages)
-
-
-def spending(company: Account, month: date) -> str:
-    """Where what was spent in the month is listed; ``&account=`` narrows it to one account.
-
-    ``month`` is its first day.
-    """
-    next_month = (month + timedelta(days=31)).replace(day=1)
-    query = QueryDict(mutable=True)
-    query["date_from"] = month.isoformat()
-    query["date_to"] = (next_month - timedelta(days=1)).isoformat()
-    query.setlist("kind", list(SPENDING))
-    return f"{reverse('transaction-list', args=[company.code])}?{query.urlencode()}"
-
-
-def _sorted(lines: list[Line], sort: str) -> list[Line]:
-    """The lines in this order. By balance, those without one of their own stand last."""
-    key = sort.removeprefix("-")
-    last = [line for line in lines if key == "available" and line.account.is_shared]
-    first = [line for line in lines if line not in last] if last else lines
-    return [*sorted(first, key=KEYS[key], reverse=sort.startswith("-")), *last]
-
-
-def _labels() -> list[tuple[str, str | Promise]]:
-    return [
-        ("name", gettext_lazy("Subaccount")),
-        ("available", gettext_lazy("Available")),
-        ("spent", gettext_lazy("Spent")),
-    ]
-
-
-def _column(name: str, label: str | Promise, sort: str) -> Column:
-    direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
-    # Names from A, figures from the largest; a second click turns it round.
-    descending = direction == "ascending" if direction else name != "name"
-    return Column(name, label, direction, f"-{name}" if descending else name)
-
-
-def _notices(access: Access, tree: Tree) -> list[Notice]:
-    """What to act on, gravest first: the master account, then the subaccounts."""
-    company = access.company
-    notices = []
-    if tree.master and tree.master.needs_attention:
-        notices.append(_about_master(company, tree.master))
-    for state in ("suspended", "restricted", "low"):
-        lines = [line for line in tree.subaccounts if line.state == state and line.needs_attention]
-        if state == "suspended" and tree.master and tree.master.state == state:
-            continue  # With its company, which has been said.
-        if len(lines) > NAMED:
-            notices.append(_about_many(company, state, len(lines)))
-        else:
-            notices += [_about_one(access, line) for line in lines]
-    return notices
-
-
-def _about_master(company: Account, line: Line) -> Notice:
-    if line.state == "suspended":
-        return Notice(
-            "danger",
-            _("%(name)s is suspended.") % {"name": company.name},
-            _("No account of the company can send until it is restored. Its credit stays."),
-        )
-    if line.state == "restricted":
-        fresh = line.balance.last_seq == 0
-        title = _("There is nothing to spend yet.") if fresh else _("Your balance is used up.")
-        return Notice("danger", title, _used_up(company, line))
-    return Notice(
-        "warning",
-        _("Your balance is running low."),
-        _("You can spend %(amount)s more before messages stop.")
-        % {"amount": _money(line.balance.available, company)},
-    )
-
-
-def _about_one(access: Access, line: Line) -> Notice:
-    company, names = access.company, {"name": line.account.name}
-    offer, ask = {}, ""
-    if access.can_transfer:
-        new = reverse("transfer-new", args=[company.code])
-        offer = {"href": f"{new}?to={line.account.pk}", "action": _("Transfer credit")}
-    elif not access.user.is_staff:
-        ask = _ask(company)
-    if line.state == "suspended":
-        return Notice(
-            "danger",
-            _("%(name)s is suspended.") % names,
-            _("It can send nothing until it is restored. Its credit stays."),
-        )
-    if line.state == "restricted":
-        title = _("%(name)s has nothing to spend.") % names
-        return Notice("danger", title, _sentences(_used_up(company, line), ask), **offer)
-    return Notice(
-        "warning",
-        _("%(name)s is running low.") % names,
-        _sentences(
-            _("It can spend %(amount)s more before its messages stop.")
-            % {"amount": _money(line.balance.available, company)},
-            ask,
-        ),
-        **offer,
-    )
-
-
-def _ask(company: Account) -> str:
-    return _("Ask an admin of %(company)s to transfer credit.") % {"company": company.name}
-
-
-def _sentences(*sentences: str) -> str:
-    """What is said of them, one after the other."""
-    return " ".join(filter(None, sentences))
-
-
-def _about_many(company: Account, state: str, count: int) -> Notice:
-    counted = {
-        "suspended": ngettext(
-            "%(count)d subaccount is suspended.", "%(count)d subaccounts are suspended.", count
-        ),
-        "restricted": ngettext(
-            "%(count)d subaccount has nothing to spend.",
-            "%(count)d subaccounts have nothing to spend.",
-            count,
-        ),
-        "low": ngettext(
-            "%(count)d subaccount is running low.", "%(count)d subaccounts are running low.", count
-        ),
-    }
-    then = {
-        "suspended": _("They can send nothing until they are restored."),
-        "restricted": _("Their messages stop until they receive credit."),
-        "low": _("Their messages will stop soon."),
-    }
-    return Notice(
-        "warning" if state == "low" else "danger",
-        counted[state] % {"count": count},
-        then[state],
-        f"{reverse('overview', args=[company.code])}?show={ATTENTION}#subaccount-table",
-        _("Show them"),
-    )
-
-
-def _used_up(company: Account, line: Line) -> str:
-    if line.past_limit:
-        return _(
-            "Messages are refused until it receives more than the %(amount)s by which it is past"
-            " its limit."
-        ) % {"amount": _money(line.past_limit, company)}
-    return _("Messages are refused until it receives credit.")
-
-
-def _money(amount: Decimal, company: Account) -> str:
-    """An amount in a sentence, rounded down: EGP 1,650.50."""
-    return f"{company.currency} {money.format_down(amount, company.decimals)}"
+def _days(context: dict[str, Any]) -> dict[str, Any]:
+    """The sparklines of the page's rows, and the runway of the large figure; one query."""
+    tree: Tree = context["tree"]
+    line = tree.master or context["alone"]
+    accounts = [each.account.pk for each in context["page"]]
+    first = tree.today - timedelta(days=runway.LOOK_BACK)
+    days = read_days(tree.company, accounts, first, pool=list(tree.names) if tree.master else ())
+    overview_table.with_sparklines(context["page"], days, tree.today)
+    if line is None or line.account.is_shared or line.state not in {"active", "low"}:
+        return {"runway": None}
+    spent = days.get(POOL if tree.master else line.account.pk, {})
+    since = timezone.localtime(line.account.created_at, tree.company.zone).date()
+    found = runway.project(line.balance.available, spent, today=tree.today, since=since)
+    return {"runway": runway_words.words(found)}

@@ -56,6 +56,19 @@ EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Credit console <console@localhost>")
+# Where the links in mails of the worker lead: no request tells it where it is. A host that is a
+# pattern is no address, so there it has to be said.
+_address = {"default": f"https://{ALLOWED_HOSTS[0]}" if HTTPS else "http://localhost:8000"}
+if HTTPS and ALLOWED_HOSTS[0].startswith((".", "*")):
+    _address = {}
+BASE_URL = env.str(
+    "BASE_URL",
+    **_address,
+    validate=validate.Regexp(
+        r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?\Z",
+        error="It must be like https://console.example, without a path.",
+    ),
+)
 
 # --- The application -----------------------------------------------------------------------
 

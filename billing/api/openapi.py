@@ -32,7 +32,13 @@ ALWAYS = (
     "try-again",
 )
 BODY = ("bad-request", "too-large", "unsupported-media-type", "malformed")
-REFUSED = ("insufficient-balance", "account-suspended", "account-closed", "balance-too-large")
+REFUSED = (
+    "insufficient-balance",
+    "spending-cap",
+    "account-suspended",
+    "account-closed",
+    "balance-too-large",
+)
 
 PATH = {
     "master": ("The code of a master account.", {"type": "string", "pattern": CODE}, "nile"),
@@ -55,6 +61,14 @@ FIGURES: dict[str, dict[str, Any]] = {
         "currency": "EGP",
         "available": "500.000000",
         "short_by": "20.500000",
+    },
+    "spending-cap": {
+        "account": "marketing",
+        "currency": "EGP",
+        "cap": "5000.000000",
+        "used": "4990.000000",
+        "left": "10.000000",
+        "short_by": "15.500000",
     },
     "scope-missing": {"scope": "charges:write"},
     "too-large": {"limit": 5_000},

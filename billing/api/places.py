@@ -17,17 +17,18 @@ from billing.api.problems import not_found
 _CODE = re.compile(CODE_PATTERN)
 
 COMPANY = """
-SELECT m.id, m.code, m.currency, m.state
+SELECT m.id, m.code, m.currency, m.state, m.time_zone
 FROM accounts_account m
 WHERE m.code = %(master)s AND m.master_id = m.id
 """
 
 # The holder is found as billing.ledger_sql.LOCK does.
 PLACE = """
-SELECT m.id, m.code, m.currency, m.state, a.id, a.code, a.name, a.balance_mode, a.state,
-       b.account_id, b.credit, b.credit_limit, b.on_hold
+SELECT m.id, m.code, m.currency, m.state, m.time_zone, a.id, a.code, a.name, a.balance_mode,
+       a.state, b.account_id, b.credit, b.credit_limit, b.on_hold, own.cap, own.cap_is_hard
 FROM accounts_account m
 JOIN accounts_account a ON a.master_id = m.id
+JOIN billing_balance own ON own.master_id = m.id AND own.account_id = a.id
 JOIN billing_balance b ON b.master_id = m.id AND b.account_id =
     CASE WHEN a.balance_mode = 'shared' OR a.state = 'closed' THEN m.id ELSE a.id END
 """
@@ -49,6 +50,7 @@ class Company(NamedTuple):
     code: str
     currency: str
     state: str
+    time_zone: str
 
 
 class Place(NamedTuple):
@@ -64,6 +66,9 @@ class Place(NamedTuple):
     credit: Decimal
     credit_limit: Decimal
     on_hold: Decimal
+    # The account's own, whoever holds its balance.
+    cap: Decimal | None
+    cap_is_hard: bool
 
     @property
     def available(self) -> Decimal:
@@ -127,7 +132,7 @@ def _one(sql: str, parameters: dict[str, str], *codes: str) -> tuple[Any, ...]:
 
 
 def _place(row: tuple[Any, ...]) -> Place:
-    return Place(Company(*row[:4]), *row[4:])
+    return Place(Company(*row[:5]), *row[5:])
 
 
 def _seen_by(bearer: Bearer, company: Company) -> Company:

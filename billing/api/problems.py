@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from billing.refusals import HoldEnded, InsufficientBalance, MoreThanHeld, Refused
+from billing.refusals import CapReached, HoldEnded, InsufficientBalance, MoreThanHeld, Refused
 
 BASE = "/api/v1/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -43,6 +43,14 @@ TYPES = {
         "Nothing was written, and the reference is still free: send the same request again when"
         " there is more credit. 'available' is what may still be spent, 'short_by' what is"
         " missing, 'holder' the account whose balance it is.",
+    ),
+    "spending-cap": Type(
+        402,
+        "The spending cap of the month is reached",
+        "Nothing was written, and the reference is still free. The account may spend 'cap' in a"
+        " calendar month of its company; 'used' of it is spent or on hold, 'left' what may still"
+        " be spent, 'short_by' what is missing. More credit does not help: send the same request"
+        " again next month, or when an admin of the company has raised the cap.",
     ),
     "scope-missing": Type(
         403,
@@ -144,6 +152,7 @@ TYPES = {
 # The refusals of billing by their code.
 OF_REFUSALS = {
     "insufficient_balance": "insufficient-balance",
+    "spending_cap": "spending-cap",
     "conflict": "reference-conflict",
     "suspended": "account-suspended",
     "closed": "account-closed",
@@ -210,6 +219,13 @@ def figures_of(refusal: Refused) -> dict[str, Any]:
     """The figures of a refusal, beside its sentence."""
     if isinstance(refusal, InsufficientBalance):
         return {"available": f"{refusal.available:.6f}", "short_by": f"{refusal.short_by:.6f}"}
+    if isinstance(refusal, CapReached):
+        return {
+            "cap": f"{refusal.cap:.6f}",
+            "used": f"{refusal.used:.6f}",
+            "left": f"{refusal.left:.6f}",
+            "short_by": f"{refusal.short_by:.6f}",
+        }
     if isinstance(refusal, MoreThanHeld):
         return {"remaining": f"{refusal.remaining:.6f}", "asked": f"{refusal.asked:.6f}"}
     return {"state": refusal.state.value} if isinstance(refusal, HoldEnded) else {}

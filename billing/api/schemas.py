@@ -59,6 +59,13 @@ Reference = Annotated[
 Description = Annotated[str, _text(r"^[^\u0000]{0,500}$")]
 Currency = Annotated[str, _text(r"^[A-Z]{3}$")]
 
+CAP = {
+    "amount": "50000.000000",
+    "hard": True,
+    "spent": "40020.500000",
+    "on_hold": "5000.000000",
+    "left": "4979.500000",
+}
 ACCOUNT = {
     "account": "marketing",
     "holder": "marketing",
@@ -70,7 +77,22 @@ ACCOUNT = {
     "on_hold": "5000.000000",
     "available": "33482.750000",
     "restricted": False,
+    "spending_cap": CAP,
 }
+
+
+class SpendingCap(Schema):
+    """What an account may spend in a calendar month of its company: left = amount - the rest."""
+
+    model_config = _strict(**CAP)
+
+    amount: Figure
+    hard: Annotated[
+        bool, Field(description="Whether usage past it is refused; a soft cap only warns.")
+    ]
+    spent: Annotated[Figure, Field(description="Usage of this month less its reversals.")]
+    on_hold: Annotated[Figure, Field(description="What its open holds reserve.")]
+    left: Annotated[Figure, Field(description="What may still be spent; zero when used up.")]
 
 
 class Balance(Schema):
@@ -92,6 +114,9 @@ class Balance(Schema):
     on_hold: Figure
     available: Figure
     restricted: Annotated[bool, Field(description="Whether the available balance is spent.")]
+    spending_cap: Annotated[
+        SpendingCap | None, Field(description="Of the account itself; null where it has none.")
+    ] = None
     at: datetime = _maybe("The moment that was asked for, with the parameter at only.")
 
 
@@ -209,6 +234,9 @@ class RefusedResult(Schema):
     detail: str
     available: Figure = _maybe()
     short_by: Figure = _maybe()
+    cap: Figure = _maybe()
+    used: Figure = _maybe()
+    left: Figure = _maybe()
 
 
 class InvalidResult(Schema):
@@ -357,9 +385,12 @@ class Problem(Schema):
     errors: list[FieldProblem] = _maybe()
     available: Figure = _maybe()
     short_by: Figure = _maybe()
+    cap: Figure = _maybe()
+    used: Figure = _maybe()
+    left: Figure = _maybe()
     currency: Currency = _maybe()
     account: Code = _maybe()
-    holder: Code = _maybe("Whose balance is too low: with 402 only.")
+    holder: Code = _maybe("Whose balance is too low: with insufficient-balance only.")
     scope: str = _maybe()
     limit: int = _maybe()
     state: str = _maybe()

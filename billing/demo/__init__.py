@@ -13,20 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
 from accounts.models import Account, Membership, Role, User
-from billing import adjustments, charges, holds, limits, transfers, tree
+from billing import adjustments, alerts, caps, charges, holds, limits, telling, transfers, tree
 from billing.charges import Charge
-from billing.demo.cast import COMPANIES, Campaign, Company, Goodwill, Mistake
+from billing.demo.cast import COMPANIES, Campaign, Capped, Company, Goodwill, Mistake, Watch
 from billing.demo.people import OPERATOR, PEOPLE, Person
 from billing.demo.plan import Event, Limited, Moved, Paid, Used, history
 from billing.ledger import Leg, Outcome, Posting, Status, post, transact
-from billing.models import CreditLimitChange, Entry, Kind, Origin
+from billing.models import Alert, Balance, CapChange, CreditLimitChange, Entry, Kind, Origin
 
 PASSWORD = "demo-console-2026"  # noqa: S105 - printed for whoever runs the demo
 
@@ -159,13 +159,19 @@ def _load_company(company: Company, now: datetime, say: Callable[[str], None]) -
     clerk.flush()
     for correction in company.today:
         _take_today(correction, accounts)
+    for capped in company.capped:
+        _cap(capped, accounts[capped.account], _person(admin))
 
 
-def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Account]) -> None:
+def _take_today(
+    event: Watch | Campaign | Goodwill | Mistake, accounts: dict[str, Account]
+) -> None:
     """What needs no moment of the past; a second call is replayed."""
     account = accounts[event.account]
     operator = User.objects.get(email=OPERATOR.email)
-    if isinstance(event, Campaign):
+    if isinstance(event, Watch):
+        _watch(event, account)
+    elif isinstance(event, Campaign):
         holds.hold(
             account=account,
             amount=event.amount,
@@ -193,6 +199,32 @@ def _take_today(event: Campaign | Goodwill | Mistake, accounts: dict[str, Accoun
                 by=operator,
             )
         )
+
+
+def _cap(capped: Capped, account: Account, admin: User) -> None:
+    """Set the cap as of today; a second call changes nothing, though more may be used by then."""
+    if CapChange.objects.filter(master=account.master_id, account=account).exists():
+        return
+    usage, _before = caps.lately(account)
+    used = max(usage.spent + usage.held, Decimal(0))
+    amount = capped.amount
+    if amount is None:
+        # A round one, as people set them.
+        amount = used * 4 / 5 // 50 * 50
+    caps.change(account=account, cap=amount, is_hard=capped.amount is not None, by=admin)
+
+
+def _watch(event: Watch, account: Account) -> None:
+    """Set an alert a little below the balance, once."""
+    if Alert.objects.filter(account=account).exists():
+        return
+    available = Balance.objects.get(master=account.master_id, account=account).available
+    line = (available - event.leeway) / telling.APPROACHING
+    alerts.add(
+        account=account,
+        threshold=line.quantize(Decimal("1e2"), ROUND_DOWN).quantize(Decimal(1)),
+        recipients=[_person(person) for person in PEOPLE if person.email in event.people],
+    )
 
 
 class _Clerk:
@@ -283,3 +315,12 @@ def _let_everyone_in() -> None:
             if person.role:
                 account = Account.objects.get(master__code=person.company, code=person.account)
                 Membership.objects.create(user=user, account=account, role=person.role)
+    # What was told before anybody was there stands in the console: there is nobody to mail it to.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo'"
+            " AND (args->>'notice_id')::bigint IN"
+            " (SELECT n.id FROM billing_notice n JOIN accounts_account m ON m.id = n.master_id"
+            " WHERE m.code = ANY(%s))",
+            [telling.SEND_NOTICE, [company.code for company in COMPANIES]],
+        )

@@ -157,6 +157,21 @@ class Mistake(NamedTuple):
     reason: str
 
 
+class Capped(NamedTuple):
+    """An account with a spending cap: a hard one of so much, or a soft one that is passed."""
+
+    account: str
+    amount: Decimal | None = None
+
+
+class Watch(NamedTuple):
+    """An alert that goes off when ``leeway`` more is gone; ``people`` are e-mail addresses."""
+
+    account: str
+    leeway: Decimal
+    people: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Company:
     """A master account with all that is below it."""
@@ -172,7 +187,8 @@ class Company:
     subs: tuple[Sub, ...]
     extras: tuple[Extra, ...] = ()
     # What came after the history: today.
-    today: tuple[Campaign | Goodwill | Mistake, ...] = ()
+    today: tuple[Watch | Campaign | Goodwill | Mistake, ...] = ()
+    capped: tuple[Capped, ...] = ()
 
 
 SMS_EG, WHATSAPP_EG, VOICE_EG = Decimal("0.1250"), Decimal("0.1890"), Decimal("0.4175")
@@ -197,10 +213,14 @@ NILE = Company(
         Method("CIB", "Bank transfer, CIB"),
     ),
     today=(
+        # The first goes off with the campaign below.
+        Watch("marketing", Decimal(600), ("admin@nile.example", "member@nile.example")),
+        Watch("nile", Decimal(15_000), ("admin@nile.example", "finance@nile.example")),
         Mistake("marketing", "Sent to a test list, agreed with support"),
         Goodwill("delivery", Decimal("150.00"), "ADJ-0117", "Late delivery reports, ticket 4711"),
         Campaign("marketing", Decimal("1250.00"), "white-friday", "White Friday, 10,000 SMS"),
     ),
+    capped=(Capped("otp", Decimal(12_000)), Capped("marketing")),
     subs=(
         Sub(
             "marketing",

@@ -1,9 +1,20 @@
-"""Money at rest: balances, entries, holds, transfers, daily totals, and what was changed by hand.
+"""Money at rest: balances, entries, holds, transfers, daily totals, what was changed, and alerts.
 
 Only ``billing.ledger`` writes entries, balances, holds and daily totals. Tables, triggers and the
 composite foreign keys that Django cannot express are SQL in ``migrations/``.
 """
 
+from billing.models.alerts import (
+    OF_BALANCE,
+    OF_CAP,
+    Alert,
+    AlertRecipient,
+    Figures,
+    Happening,
+    Level,
+    Notice,
+    NoticeReader,
+)
 from billing.models.entries import (
     CONTRA,
     DECIMAL_PLACES,
@@ -58,11 +69,15 @@ __all__ = [
     "CONTRA",
     "DECIMAL_PLACES",
     "MAX_DIGITS",
+    "OF_BALANCE",
+    "OF_CAP",
     "REVERSIBLE",
     "SPENT",
     "TOO_LARGE",
     "AccountAction",
     "AccountChange",
+    "Alert",
+    "AlertRecipient",
     "Arrival",
     "ArrivalState",
     "Balance",
@@ -76,11 +91,16 @@ __all__ = [
     "DisputeState",
     "Entry",
     "EntryQuerySet",
+    "Figures",
     "GatewayEvent",
+    "Happening",
     "Hold",
     "HoldState",
     "Kind",
+    "Level",
     "MethodKind",
+    "Notice",
+    "NoticeReader",
     "Origin",
     "Payment",
     "PaymentEvent",

@@ -273,6 +273,11 @@ class Entry(models.Model):
             ),
             # Everything but usage is rare: finding it must not read through the usage.
             models.Index(
+                fields=["master", "posted_at", "holder", "seq"],
+                name="entry_but_usage_by_time",
+                condition=~Q(kind=Kind.USAGE),
+            ),
+            models.Index(
                 fields=["master", "kind", "posted_at", "holder", "seq"],
                 name="entry_by_kind",
                 condition=~Q(kind=Kind.USAGE),

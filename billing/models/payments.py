@@ -163,6 +163,8 @@ class Payment(models.Model):
         verbose_name_plural = _("payments")
         constraints = [
             models.UniqueConstraint(fields=["master", "key"], name="payment_key_unique"),
+            # The target of the foreign keys that tie what became of it to the same company.
+            models.UniqueConstraint(fields=["master", "id"], name="payment_master_id_unique"),
             models.UniqueConstraint(fields=["reference"], name="payment_reference_unique"),
             models.UniqueConstraint(
                 fields=["gateway", "gateway_reference"],

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,11 +21,12 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import Access, access_or_404, account_or_404
 from accounts.models import Account, BalanceMode, State
-from billing import tree
+from billing import caps, tree
 from billing.account_forms import write_told
+from billing.history import suspended_by_platform
 from billing.ledger import StartAgain
 from billing.models import Balance, Hold, HoldState
-from billing.refusals import AccountClosed, FiguresChanged, Refused
+from billing.refusals import AccountClosed, FiguresChanged, Refused, SuspendedByPlatform
 from billing.views.subaccounts import subaccount_or_404, to_account
 from console import money
 
@@ -88,13 +90,19 @@ def subaccount_close(request: HttpRequest, company: str, code: str) -> HttpRespo
 def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> HttpResponse:
     access = access_or_404(request.user, company)
     account = account_or_404(access, code)
-    access.require_suspend(account)
+    if wanted == State.SUSPENDED:
+        access.require_suspend(account)
+    else:
+        access.require_restore(account, by_platform=_is_platforms(account))
     if request.method != "POST":
         return _state_page(request, access, account, wanted)
     before = account.state
     verb = tree.suspend if wanted == State.SUSPENDED else tree.restore
     try:
-        verb(account=account, by=access.user)
+        changed = verb(account=account, by=access.user)
+    except SuspendedByPlatform as error:
+        # An operator came first, a moment ago.
+        raise PermissionDenied(error.message) from error
     except ValueError:
         # Closed, perhaps since the page was shown.
         refusal = AccountClosed(account=account.pk, name=account.name)
@@ -107,8 +115,11 @@ def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> 
         (State.ACTIVE, True): _("Restored %(name)s."),
         (State.ACTIVE, False): _("%(name)s was not suspended."),
     }
-    say = messages.success if before != wanted else messages.info
-    say(request, told[wanted, before != wanted] % {"name": account})
+    say = messages.success if changed else messages.info
+    if changed and before == wanted == State.SUSPENDED:
+        say(request, _("From now on only the platform can restore %(name)s.") % {"name": account})
+    else:
+        say(request, told[wanted, changed] % {"name": account})
     account.master = access.company
     return to_account(account)
 
@@ -192,6 +203,12 @@ def _state_page(
 ) -> HttpResponse:
     if refusal is None and account.state == State.CLOSED:
         refusal = AccountClosed(account=account.pk, name=account.name)
+    # An operator can make the platform's what the company has suspended itself.
+    takes_over = (
+        wanted == State.SUSPENDED == account.state
+        and access.user.is_staff
+        and not _is_platforms(account)
+    )
     template = {
         State.SUSPENDED: "billing/subaccount_suspend.html",
         State.ACTIVE: "billing/subaccount_restore.html",
@@ -199,8 +216,9 @@ def _state_page(
     context = _context(access, account) | {
         "refusal": refusal,
         "trouble": trouble,
-        "is_done": account.state == wanted,
-        "balance": Balance.objects.get(master=access.company, account=account),
+        "is_done": account.state == wanted and not takes_over,
+        "takes_over": takes_over,
+        "balance": _balance(account),
         "held": _held(account),
         "subaccount_count": access.accounts.subaccounts().count() if account.is_master else 0,
     }
@@ -212,6 +230,8 @@ def _mode_page(
 ) -> HttpResponse:
     """What switching would do now. ``told``: refusal, trouble, status."""
     context = _context(access, account)
+    balance = _balance(account)
+    context["cap_use"] = caps.uses(access.company, [balance]).get(account.pk)
     if account.is_shared:
         context["held"] = _held(account)
         refusal = told.get("refusal")
@@ -219,7 +239,7 @@ def _mode_page(
             refusal = AccountClosed(account=account.pk, name=account.name)
         context["refusal"] = refusal
     else:
-        context |= _leaving_context(account, tree.preview_sharing(account), told)
+        context |= _leaving_context(balance, tree.preview_sharing(account), told)
     context["trouble"] = told.get("trouble")
     return render(request, "billing/subaccount_mode.html", context, status=told.get("status", 200))
 
@@ -229,19 +249,18 @@ def _close_page(
 ) -> HttpResponse:
     """What closing would do now. ``told``: refusal, trouble, status."""
     context = _context(access, account)
-    context |= _leaving_context(account, tree.preview_closing(account), told)
+    balance = _balance(account)
+    context["cap_use"] = caps.uses(access.company, [balance]).get(account.pk)
+    context |= _leaving_context(balance, tree.preview_closing(account), told)
     context["trouble"] = told.get("trouble")
     return render(
         request, "billing/subaccount_close.html", context, status=told.get("status", 200)
     )
 
 
-def _leaving_context(
-    account: Account, leaving: tree.Leaving, told: dict[str, Any]
-) -> dict[str, Any]:
+def _leaving_context(own: Balance, leaving: tree.Leaving, told: dict[str, Any]) -> dict[str, Any]:
     """The figures as they are now; a refusal that no longer holds is said, but ends nothing."""
     said = told.get("refusal")
-    own = Balance.objects.get(master=account.master_id, account=account)
     return {
         "own": own,
         "leaving": leaving,
@@ -250,12 +269,19 @@ def _leaving_context(
         "changed": said if leaving.refusal is None else None,
         "debt": -leaving.credit if leaving.credit < 0 else None,
         # What a transfer must bring so that nothing is owed: no part of a cent can be moved.
-        "settle": -money.round_down(leaving.credit, account.decimals),
+        "settle": -money.round_down(leaving.credit, own.account.decimals),
     }
 
 
 def _context(access: Access, account: Account) -> dict[str, Any]:
     return {"access": access, "company": access.company, "account": account}
+
+
+def _balance(account: Account) -> Balance:
+    """The account's own balance, which knows its account."""
+    found = Balance.objects.get(master=account.master_id, account=account)
+    found.account = account
+    return found
 
 
 def _held(account: Account) -> dict[str, Any]:
@@ -264,6 +290,11 @@ def _held(account: Account) -> dict[str, Any]:
     return Hold.objects.filter(mine, master=account.master_id, state=HoldState.OPEN).aggregate(
         amount=Sum(F("amount") - F("captured"), default=Decimal(0)), count=Count("id")
     )
+
+
+def _is_platforms(account: Account) -> bool:
+    """Whether it is suspended, and by the platform."""
+    return account.state == State.SUSPENDED and suspended_by_platform(account)
 
 
 def _already(account: Account) -> str:

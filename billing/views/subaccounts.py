@@ -20,12 +20,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Access, access_or_404, account_or_404
 from accounts.models import Account, BalanceMode
-from billing import tree
+from billing import caps, tree
 from billing.account_filters import SubaccountFilter
 from billing.account_forms import NewSubaccountForm, RenameForm
 from billing.account_tables import SubaccountTable
 from billing.ledger import StartAgain
 from billing.models import Balance
+from billing.standing import pace_of
 from console.htmx import render_page_or_fragment
 
 PAGE_SIZE = 50
@@ -36,8 +37,8 @@ SORTS = {"name", "-name", "code", "-code", "available", "-available"}
 def subaccount_list(request: HttpRequest, company: str) -> HttpResponse:
     """The company's subaccounts, by name; closed ones last.
 
-    ``q``, ``mode`` and ``state`` filter, ``sort`` and ``page`` are what they say, and a page past
-    the last is the last. A sort or page that makes no sense answers 404.
+    ``q``, ``mode``, ``state`` and ``cap`` filter, ``sort`` and ``page`` are what they say, and a
+    page past the last is the last. A sort or page that makes no sense answers 404.
     """
     access = access_or_404(request.user, company)
     access.require_tree()
@@ -135,10 +136,15 @@ def to_account(account: Account) -> HttpResponse:
 
 
 def _balances(access: Access) -> QuerySet[Balance]:
-    """The balances of the subaccounts that the person may see."""
+    """The balances of the subaccounts that the person may see, with ``pace`` and ``cap_used``.
+
+    PostgreSQL adds them up only for the rows of the page, unless one searches by them.
+    """
     visible = access.accounts.subaccounts()
-    return Balance.objects.filter(master=access.company, account__in=visible).select_related(
-        "account"
+    return (
+        Balance.objects.filter(master=access.company, account__in=visible)
+        .select_related("account")
+        .annotate(pace=pace_of(access.company), cap_used=caps.used_now(access.company))
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
@@ -85,6 +86,59 @@ def _spoken(formula: Formula, decimals: int) -> str:
     return text % _written(formula, decimals)
 
 
+class Capped(Protocol):
+    """How an account stands with its cap of the month: cap - spent - on hold = left."""
+
+    cap: Decimal
+    is_hard: bool
+    spent: Decimal
+    held: Decimal
+
+    @property
+    def used(self) -> Decimal: ...
+
+    @property
+    def left(self) -> Decimal: ...
+
+
+@register.inclusion_tag("_partials/cap_bar.html")
+def cap_bar(use: Any, company: Any) -> dict[str, Any]:
+    """What is used of a spending cap and what is left of it, in figures and as a bar.
+
+    All exact: usage may be priced finer than the currency, and the figures must add up.
+    """
+    written = {
+        "spent": format_amount(use.spent, company.decimals),
+        "held": format_amount(use.held, company.decimals),
+        "left": format_amount(use.left, company.decimals),
+        "cap": format_amount(use.cap, company.decimals),
+    }
+    if use.held:
+        text = _("Of a cap of %(cap)s: %(spent)s spent, %(held)s on hold, %(left)s left")
+    else:
+        text = _("Of a cap of %(cap)s: %(spent)s spent, %(left)s left")
+    return {
+        "use": use,
+        "decimals": company.decimals,
+        # Less than zero where it was passed, or the sum would not be one.
+        "left": use.cap - use.used,
+        "spoken": text % written,
+        "segments": cap_segments(use),
+    }
+
+
+def cap_segments(use: Capped) -> list[Segment]:
+    """The parts of the bar: spent, passed, on hold, left; all of the cap, or of what is used."""
+    spent = max(use.spent, Decimal(0))
+    whole = max(use.cap, spent + use.held)
+    if whole <= 0:
+        return [Segment("none", "0%", "100%")]
+    held = min(use.held, whole - spent)
+    within = min(spent, use.cap)
+    parts = {"spent": within, "over": spent - within, "hold": held, "none": whole - spent - held}
+    return _in_line(parts, whole)
+
+
 @register.simple_tag
 def formula_line(balance: Holding, company: Any) -> str:
     """The formula in one line, as far as it says more than what is available; else nothing."""
@@ -123,6 +177,11 @@ def bar_segments(balance: Holding) -> list[Segment]:
         "hold": on_hold,
         "limit": whole - debt - free_credit - on_hold,
     }
+    return _in_line(parts, whole)
+
+
+def _in_line(parts: Mapping[str, Decimal], whole: Decimal) -> list[Segment]:
+    """One part after the other, as wide as its share of the whole."""
     segments, start = [], Decimal(0)
     for name, part in parts.items():
         if part > 0:

@@ -1,7 +1,11 @@
 // What HTML alone cannot do. Every page works without it.
 
+// What the page asks for by itself, in the background: nobody is told, and its own script sees to it.
+const isQuiet = (event) => event.detail.requestConfig?.elt?.hasAttribute("data-quiet");
+
 // A session that has ended answers a fragment's request with the sign-in page: go there whole.
 document.addEventListener("htmx:beforeSwap", (event) => {
+  if (isQuiet(event)) return;
   const answered = event.detail.xhr.responseURL;
   if (answered && new URL(answered).pathname.startsWith("/auth/")) {
     event.detail.shouldSwap = false;
@@ -11,6 +15,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 // Tell readers of the screen what a swap has changed: the new content says it in data-announce.
 document.addEventListener("htmx:afterSettle", (event) => {
+  if (isQuiet(event)) return;
   const news = event.detail.elt.closest("[data-announce]");
   const announcer = document.getElementById("announcer");
   if (news && announcer) announcer.textContent = news.dataset.announce;
@@ -18,12 +23,14 @@ document.addEventListener("htmx:afterSettle", (event) => {
 
 // No answer, or a broken one: say so instead of doing nothing.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.addEventListener(failure, () => {
+  document.addEventListener(failure, (event) => {
+    if (isQuiet(event)) return;
     const trouble = document.getElementById("trouble");
     if (trouble) trouble.hidden = false;
   });
 }
 document.addEventListener("htmx:afterOnLoad", (event) => {
+  if (isQuiet(event)) return;
   const trouble = document.getElementById("trouble");
   if (trouble && event.detail.successful) trouble.hidden = true;
 });

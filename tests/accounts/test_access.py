@@ -7,8 +7,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from accounts.access import access_or_404, account_or_404
-from accounts.models import Account, Membership, Role
+from accounts.access import access_or_404, account_or_404, people_who_see
+from accounts.models import Account, Membership, Role, User
 from billing.models import Entry
 from tests.factories import make_subaccount
 
@@ -133,6 +133,41 @@ def test_who_manages_subaccounts_and_who_suspends(cast, who, manages, suspends, 
         else:
             with pytest.raises(PermissionDenied, match="Only "):
                 require()
+
+
+@pytest.mark.parametrize(
+    ("who", "own", "of_all", "any_of_them"),
+    [
+        ("admin", True, True, True),
+        ("marketing_admin", True, False, True),
+        ("finance", False, False, False),
+        ("operator", False, False, False),
+        ("member", False, False, False),
+    ],
+)
+def test_who_sets_alerts(cast, who, own, of_all, any_of_them):
+    access = access_or_404(getattr(cast, who), "nile")
+    assert access.can_alert_any is any_of_them
+    for may, account in ((own, cast.marketing), (of_all, cast.retail), (of_all, cast.nile)):
+        assert access.can_alert(account) is may
+        if may:
+            access.require_alert(account)
+        else:
+            with pytest.raises(PermissionDenied, match="Only "):
+                access.require_alert(account)
+
+
+def test_the_people_who_see_an_account_are_those_to_whom_it_is_visible(cast):
+    for account in (cast.nile, cast.marketing, cast.otp, cast.gulf):
+        expected = {
+            user
+            for user in User.objects.exclude(is_staff=True)
+            if account in Account.objects.visible_to(user)
+        }
+        assert set(people_who_see(account)) == expected
+    cast.finance.is_active = False
+    cast.finance.save()
+    assert cast.finance not in people_who_see(cast.nile)
 
 
 def test_an_account_that_one_may_not_see_is_404(cast):

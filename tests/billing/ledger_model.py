@@ -1,7 +1,8 @@
 """The rules of money once more, in plain Python and as simply as they can be said.
 
 It knows nothing of locks, seconds or statements: one thing happens after the other, and a hold is
-past its time when somebody says so. What it answers is what the verbs must answer.
+past its time when somebody says so. All happens in one month. What it answers is what the verbs
+must answer.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class Book:
     limit: Decimal = Decimal(0)
     suspended: bool = False
     seq: int = 0
+    # Usage less its reversals.
+    spent: Decimal = Decimal(0)
+    # None is no cap; a soft one refuses nothing.
+    cap: Decimal | None = None
+    is_hard: bool = True
 
 
 @dataclass
@@ -88,6 +94,11 @@ class Model:
     def available(self, holder: str) -> Decimal:
         book = self.books[holder]
         return book.credit + book.limit - self.on_hold(holder)
+
+    def used(self, name: str) -> Decimal:
+        """What counts against a cap: a hold past its time does not, also before it is swept."""
+        held = (h.remaining for h in self.holds.values() if h.account == name and not h.past)
+        return self.books[name].spent + sum(held, Decimal(0))
 
     # --- Verbs -----------------------------------------------------------------------------
 
@@ -191,6 +202,14 @@ class Model:
         suspended = self.books[name].suspended or self.books[MASTER].suspended
         if suspended and kind in ("usage", "transfer"):
             return _refused("suspended")
+        book = self.books[name]
+        if kind == "usage" and book.cap is not None and book.is_hard:
+            used = self.used(name)
+            if used + amount > book.cap:
+                left = max(book.cap - used, Decimal(0))
+                return _refused(
+                    "spending_cap", cap=book.cap, used=used, left=left, short_by=amount - left
+                )
         holder = self.holder(name)
         if amount > self.available(holder):
             for held in self.holds.values():
@@ -216,6 +235,8 @@ class Model:
             book = self.books[holder]
             book.seq += 1
             book.credit += amount
+            if kind == "usage" or reference.startswith("usage:"):
+                self.books[name].spent -= amount
             rows.append(Row(holder, book.seq, name, amount, book.credit))
         self.posted[origin, reference] = Posted(kind, legs, hold, tuple(rows))
         return Answer("accepted", tuple(rows))

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 )
 
 from accounts.models import BalanceMode
-from billing import adjustments, charges, holds, limits, transfers, tree
+from billing import adjustments, caps, charges, holds, limits, transfers, tree
 from billing.charges import Charge
 from billing.ledger import Outcome
 from billing.models import Balance, Hold, Origin
@@ -202,6 +202,29 @@ class Ledger(RuleBasedStateMachine):
         self.model.books[name].limit = limit
 
     @rule(
+        name=st.sampled_from([ALPHA, BETA, SHARED]),
+        cap=st.none() | st.sampled_from(["0", "10", "60", "100"]).map(Decimal),
+        is_hard=st.sampled_from([True, True, True, False]),
+    )
+    def set_cap(self, name: str, cap: Decimal | None, is_hard: bool) -> None:
+        changed = caps.change(account=self.accounts[name], cap=cap, is_hard=is_hard)
+        book = self.model.books[name]
+        before = (book.cap, book.is_hard)
+        book.cap, book.is_hard = cap, is_hard or cap is None
+        assert (changed is not None) == (before != (book.cap, book.is_hard))
+
+    @rule(
+        name=st.sampled_from([ALPHA, SHARED]),
+        amount=amounts,
+        more=st.sampled_from(["0", "0", "0.000001"]).map(Decimal),
+    )
+    def ask_for_all_that_a_cap_leaves(self, name: str, amount: Decimal, more: Decimal) -> None:
+        """To the last micro, or past it."""
+        if self.model.used(name) >= 0:
+            self.set_cap(name, self.model.used(name) + amount, is_hard=True)
+            self.charge((f"cap-{next(self.numbers)}", name, amount + more, True))
+
+    @rule(
         target=booked,
         reference=references,
         name=names,
@@ -289,6 +312,12 @@ class Ledger(RuleBasedStateMachine):
             name: (book.credit, book.limit, self.model.on_hold(name), book.seq)
             for name, book in self.model.books.items()
         }
+        stands = caps.uses(self.accounts[MASTER], Balance.objects.filter(master=self.master))
+        assert {self.names[account]: (use.cap, use.used) for account, use in stands.items()} == {
+            name: (book.cap, self.model.used(name))
+            for name, book in self.model.books.items()
+            if book.cap is not None
+        }
 
     def teardown(self) -> None:
         report = verify(master=self.master)
@@ -318,7 +347,7 @@ class Ledger(RuleBasedStateMachine):
         _answers[f"{verb} {figures['code'] if figures else expected.status}"] += 1
 
     def _figures(self, refusal: Refused) -> dict[str, Any]:
-        figures = ("available", "short_by", "remaining", "asked", "state")
+        figures = ("available", "short_by", "remaining", "asked", "state", "cap", "used", "left")
         return {"code": refusal.code} | {
             name: getattr(refusal, name) for name in figures if hasattr(refusal, name)
         }

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Account, BalanceMode
-from billing import limits, tree
+from billing import caps, limits, tree
 from billing.ledger import Leg, Posting, post, transact
 from billing.models import Balance, Entry, Kind, Origin
 from tests.factories import make_master, make_subaccount
@@ -34,6 +34,13 @@ class Book:
     limit: Decimal = Decimal(0)
     suspended: bool = False
     seq: int = 0
+    spent: Decimal = Decimal(0)
+    cap: Decimal | None = None
+    is_hard: bool = True
+
+    def passes_cap(self, amount: Decimal) -> bool:
+        """Whether so much more usage would be too much for a hard cap."""
+        return self.cap is not None and self.is_hard and self.spent + amount > self.cap
 
 
 @dataclass
@@ -58,10 +65,14 @@ class Model:
             if amount < 0 and enforce:
                 if self.books[name].suspended or self.books[MASTER].suspended:
                     return "refused"
+                if kind == Kind.USAGE and self.books[name].passes_cap(-amount):
+                    return "refused"
                 if after[self.holder(name)] < -self.books[self.holder(name)].limit:
                     return "refused"
-        for name, _amount in legs:
+        for name, amount in legs:
             self.books[self.holder(name)].seq += 1
+            if kind == Kind.USAGE:
+                self.books[name].spent -= amount
         for name, credit in after.items():
             self.books[name].credit = credit
         self.done[reference] = content
@@ -100,6 +111,12 @@ step = st.one_of(
     batch.map(lambda postings: ("post", postings)),
     st.tuples(st.just("limit"), own_names, st.sampled_from(["0", "50", "100"]).map(Decimal)),
     st.tuples(st.just("suspend"), names, st.booleans()),
+    st.tuples(
+        st.just("cap"),
+        st.sampled_from([ALPHA, BETA, SHARED]),
+        st.none() | st.sampled_from(["0", "1", "50", "100"]).map(Decimal),
+        st.booleans(),
+    ),
 )
 
 
@@ -117,6 +134,10 @@ def test_the_ledger_does_what_the_model_does(db, steps):
             name, limit = what
             limits.change(account=accounts[name], limit=limit, reason="test")
             model.books[name].limit = limit
+        elif action == "cap":
+            name, cap, is_hard = what
+            caps.change(account=accounts[name], cap=cap, is_hard=is_hard)
+            model.books[name].cap, model.books[name].is_hard = cap, is_hard
         else:
             name, suspended = what
             (tree.suspend if suspended else tree.restore)(account=accounts[name])
@@ -147,6 +168,10 @@ def _compare(accounts: dict[str, Account], model: Model) -> None:
         for name, book in model.books.items()
     }
     assert real == told
+    stands = caps.uses(accounts[MASTER], rows)
+    assert {account: use.spent for account, use in stands.items()} == {
+        accounts[name].pk: book.spent for name, book in model.books.items() if book.cap is not None
+    }
     running: dict[int, tuple[int, Decimal]] = {}
     for entry in Entry.objects.filter(master=accounts[MASTER]).order_by("holder", "seq"):
         seq, credit = running.get(entry.holder_id, (0, Decimal(0)))

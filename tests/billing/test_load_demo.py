@@ -17,13 +17,25 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count, Max, Min
 from django.test import TestCase, override_settings
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Account, BalanceMode, Membership, Role, User
-from billing import charges, demo, tree
-from billing.demo.cast import COMPANIES, GULF, NILE, Campaign
+from billing import caps, charges, demo, telling, tree
+from billing.demo.cast import COMPANIES, GULF, NILE, Goodwill, Mistake
 from billing.demo.people import OPERATOR, PEOPLE
 from billing.demo.plan import Limited, Moved, Paid, Used, history
-from billing.models import Balance, CreditLimitChange, Entry, Hold, Kind, Transfer
+from billing.models import (
+    Alert,
+    Balance,
+    CapChange,
+    CreditLimitChange,
+    Entry,
+    Hold,
+    Kind,
+    Notice,
+    NoticeReader,
+    Transfer,
+)
 from tests.factories import make_master
 
 MASTERS = {"nile": "EGP", "najd": "SAR", "gulf": "KWD"}
@@ -38,12 +50,15 @@ def run(*arguments: str) -> str:
 def counts() -> dict[str, int]:
     tables = (
         Account,
+        Alert,
         Balance,
+        CapChange,
         CreditLimitChange,
         EmailAddress,
         Entry,
         Hold,
         Membership,
+        Notice,
         Transfer,
         User,
     )
@@ -103,6 +118,18 @@ class TestLoaded(TestCase):
         assert kinds[Kind.PAYMENT] > 70
         assert kinds[Kind.TRANSFER] == 2 * Transfer.objects.count() > 200
 
+    def test_one_shared_account_is_capped_above_its_month_and_one_has_passed_a_soft_cap(self):
+        nile = Account.objects.get(code="nile")
+        uses = caps.uses(nile, Balance.objects.filter(master=nile))
+        stands = {Account.objects.get(pk=pk).code: use for pk, use in uses.items()}
+        assert stands.keys() == {"otp", "marketing"}
+        assert stands["otp"].is_hard
+        assert stands["otp"].left > 1000
+        assert not stands["marketing"].is_hard
+        assert stands["marketing"].is_over
+        # As of today: what was spent before asked no cap.
+        assert {each.changed_at >= self.before for each in CapChange.objects.all()} == {True}
+
     def test_it_says_how_many_entries_and_how_fast(self):
         assert f"{Entry.objects.count():,} entries in 15 accounts" in self.printed
         assert "a second." in self.printed
@@ -131,7 +158,7 @@ class TestLoaded(TestCase):
         for company in COMPANIES:
             planned = Counter(type(event) for event in history(company, now))
             entries = Entry.objects.filter(master__code=company.code).count()
-            today = [event for event in company.today if not isinstance(event, Campaign)]
+            today = [event for event in company.today if isinstance(event, Goodwill | Mistake)]
             posted = planned[Used] + planned[Paid] + 2 * planned[Moved] + len(today)
             assert entries == posted
 
@@ -143,6 +170,21 @@ class TestLoaded(TestCase):
         assert (alexandria.available, alexandria.credit) == (0, Decimal(-500))
         assert alexandria.last_posted_at < self.before - timedelta(hours=1)
         assert 0 < retail.available < retail.credit_limit * Decimal("0.3")
+
+    def test_alerts_are_set_and_one_has_gone_off_without_a_mail(self):
+        assert set(Alert.objects.values_list("account__code", "level")) == {
+            ("marketing", "approaching"),
+            ("nile", "ok"),
+        }
+        notice = Notice.objects.get()
+        assert (notice.account.code, notice.what) == ("marketing", "approaching")
+        readers = NoticeReader.objects.filter(notice=notice)
+        assert {row.user.email for row in readers} == {
+            "admin@nile.example",
+            "member@nile.example",
+        }
+        assert {row.sent_at for row in readers} == {None}
+        assert not ProcrastinateJob.objects.filter(task_name=telling.SEND_NOTICE).exists()
 
     def test_the_company_in_front_has_credit_below_its_limit_of_thirty_thousand(self):
         nile = self.balances()["nile"]

@@ -11,10 +11,11 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from billing import charges, tree, usage_import
+from billing import alerts, caps, charges, tree, usage_import
 from billing.ledger import StartAgain
-from billing.models import Entry, Kind, Origin
+from billing.models import Entry, Kind, Notice, Origin
 from tests.factories import balance_of, give
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +225,20 @@ def test_past_the_limit_usage_that_has_happened_is_recorded(cast, usage_file):
     assert balance_of(cast.retail).credit == Decimal("-79.50")
 
 
+def test_what_passes_a_hard_cap_is_refused_with_its_reason(cast, usage_file):
+    caps.change(account=cast.otp, cap=Decimal(5))
+    path = usage_file(row(1, "otp", "4") + row(2, "otp", "2") + row(3, "otp", "1"))
+    code, said, _ = run(path)
+    assert (code, counts(said)) == (1, (2, 0, 1, 0))
+    assert "spending_cap 1" in said
+    [refused] = rejected_of(path)
+    assert refused["rejected_reason"] == (
+        "OTP and security can spend at most EGP 1.00 more this month: its spending cap is 5.00."
+    )
+    # What has happened is recorded whatever the cap.
+    assert counts(run(f"{path}.rejected.csv", "--past-limit")[1]) == (1, 0, 0, 0)
+
+
 def test_suspended_and_closed_accounts_are_refused_with_their_reason(cast, usage_file):
     tree.suspend(account=cast.retail)
     type(cast.otp).objects.filter(pk=cast.otp.pk).update(state="closed")
@@ -253,6 +268,17 @@ def test_a_dry_run_decides_as_the_real_run_and_writes_nothing(cast, usage_file, 
     assert balance_of(cast.retail).last_seq == before.last_seq
     code, said, _ = run(path)
     assert counts(said) == counts(dry) == (2, 0, 2, 1)
+
+
+def test_a_dry_run_tells_nobody_and_the_real_one_does(cast, usage_file):
+    alerts.add(account=cast.retail, threshold=Decimal(10), recipients=[cast.admin])
+    path = usage_file(row(1, "retail", "18"))
+    run(path, "--dry-run")
+    assert not Notice.objects.exists()
+    assert not ProcrastinateJob.objects.exists()
+    run(path)
+    assert [notice.what for notice in Notice.objects.all()] == ["below"]
+    assert ProcrastinateJob.objects.count() == 1
 
 
 def test_another_companys_account_is_unknown_here(cast, usage_file):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 
 from accounts.models import Account, State
-from billing import holds, tree
+from billing import caps, holds, tree
 from billing.models import Entry, Kind
 from billing.views import subaccount_changes as views
 from tests.billing.accounts_pages import address, charge, hidden, hold, plain, signed_in
@@ -184,3 +186,10 @@ def test_who_is_not_signed_in_is_asked_to(client, cast, retail):
     response = client.post(retail, {"told": "20.500000 0.000000"})
     assert response["Location"].startswith(reverse("account_login"))
     assert state_of(cast.retail) == State.ACTIVE
+
+
+def test_its_spending_cap_ends_with_it(admin, cast):
+    page = address("close", cast.retail)
+    assert "spending cap" not in plain(admin.get(page))
+    caps.change(account=cast.retail, cap=Decimal(50), by=cast.admin)
+    assert "Its spending cap of EGP 50.00 a month ends with it." in plain(admin.get(page))

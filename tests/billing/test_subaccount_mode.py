@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 
 from accounts.models import Account, BalanceMode
-from billing import holds, tree
+from billing import caps, holds, tree
 from billing.models import CreditLimitChange, Entry, Kind
 from billing.verification import verify
 from billing.views import subaccount_changes as views
@@ -289,3 +291,25 @@ def test_who_is_not_signed_in_is_asked_to(client, cast, otp):
     response = client.post(otp, {"to": "allocated"})
     assert response["Location"].startswith(reverse("account_login"))
     assert mode_of(cast.otp) == BalanceMode.SHARED
+
+
+# --- the spending cap -------------------------------------------------------------------------
+
+
+def test_before_sharing_without_a_cap_one_is_offered(admin, cast):
+    response = admin.get(address("mode", cast.retail))
+    text = plain(response)
+    assert "Spending cap: it has none, and gets none by this." in text
+    assert "Without a spending cap Retail branches could use up the whole balance of" in text
+    assert f'href="{address("cap", cast.retail)}"' in response.content.decode()
+
+
+def test_a_cap_stays_whichever_way_it_is_switched(admin, cast):
+    caps.change(account=cast.retail, cap=Decimal(50), by=cast.admin)
+    charge(cast.retail, "12.50")
+    stays = "Its spending cap of EGP 50.00 a month stays, and so does what is used of it: 12.50."
+    response = admin.get(address("mode", cast.retail))
+    assert stays in plain(response)
+    assert "could use up the whole balance" not in plain(response)
+    tree.share(account=cast.retail, by=cast.admin)
+    assert stays in plain(admin.get(address("mode", cast.retail)))

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.models import Account, State
 from billing import tree
+from billing.models import AccountChange
 from billing.postings import Status
 from billing.views import subaccount_changes as views
 from tests.billing.accounts_pages import address, charge, hold, plain, signed_in
@@ -65,7 +66,7 @@ def test_twice_it_is_said_and_nothing_changes(admin, cast, suspend, restore):
 
 def test_restoring_does_not_promise_what_it_cannot_keep(admin, cast, restore):
     charge(cast.retail, "20.50")
-    tree.suspend(account=cast.retail)
+    tree.suspend(account=cast.retail, by=cast.admin)
     assert "It has nothing to spend: EGP 0.00 is available." in plain(admin.get(restore))
     tree.suspend(account=cast.nile)
     assert "Nile Retail Group itself is suspended" in plain(admin.get(restore))
@@ -96,6 +97,70 @@ def test_balances_that_keep_changing_are_said_and_nothing_was_done(
         response
     )
     assert state_of(cast.retail) == State.ACTIVE
+
+
+# --- what the platform has suspended ----------------------------------------------------------
+
+BY_PLATFORM = "The platform suspended Retail branches: only its operators can restore it."
+
+
+@pytest.mark.parametrize("who", ["operator", None])
+def test_what_the_platform_suspended_its_company_cannot_restore(admin, cast, restore, who):
+    tree.suspend(account=cast.retail, by=getattr(cast, who) if who else None)
+    for response in (admin.get(restore), admin.post(restore)):
+        assert response.status_code == 403
+        assert BY_PLATFORM in plain(response)
+    assert state_of(cast.retail) == State.SUSPENDED
+    # Nor does suspending it once more make it the admin's own.
+    assert "was suspended already." in plain(
+        admin.post(address("suspend", cast.retail), follow=True)
+    )
+    assert admin.post(restore).status_code == 403
+    signed_in(cast.operator).post(restore)
+    assert state_of(cast.retail) == State.ACTIVE
+
+
+def test_what_a_company_suspended_both_may_restore(admin, cast, suspend, restore):
+    for restorer in (admin, signed_in(cast.operator)):
+        admin.post(suspend)
+        assert restorer.post(restore).status_code == 302
+        assert state_of(cast.retail) == State.ACTIVE
+
+
+def test_the_platform_can_make_its_own_what_the_company_suspended(admin, cast, suspend, restore):
+    admin.post(suspend)
+    operator = signed_in(cast.operator)
+    text = plain(operator.get(suspend))
+    assert "Retail branches is suspended already, by Nile Retail Group itself" in text
+    text = plain(operator.post(suspend, follow=True))
+    assert "From now on only the platform can restore Retail branches." in text
+    assert "is suspended already." in plain(operator.get(suspend))
+    assert "was suspended already." in plain(operator.post(suspend, follow=True))
+    assert admin.post(restore).status_code == 403
+    actions = AccountChange.objects.filter(account=cast.retail).order_by("id")
+    assert [(each.action, each.by) for each in actions] == [
+        ("opened", None),
+        ("suspended", cast.admin),
+        ("suspended", cast.operator),
+    ]
+
+
+def test_an_old_suspension_of_the_platforms_binds_nobody_later(admin, cast, suspend, restore):
+    tree.suspend(account=cast.retail, by=cast.operator)
+    tree.restore(account=cast.retail, by=cast.operator)
+    admin.post(suspend)
+    assert admin.post(restore).status_code == 302
+    assert state_of(cast.retail) == State.ACTIVE
+
+
+def test_an_operator_who_comes_first_is_not_overruled(admin, cast, restore, monkeypatch):
+    """The page looked before the operator came; under the lock it is looked at again."""
+    tree.suspend(account=cast.retail, by=cast.operator)
+    monkeypatch.setattr(views, "_is_platforms", lambda account: False)
+    response = admin.post(restore)
+    assert response.status_code == 403
+    assert BY_PLATFORM in plain(response)
+    assert state_of(cast.retail) == State.SUSPENDED
 
 
 # --- the master account -----------------------------------------------------------------------

@@ -193,4 +193,4 @@ def test_the_number_of_queries_does_not_grow(admin, cast):
     for number in range(37):
         account = make_subaccount(cast.nile, f"b-{number}", mode=BalanceMode.ALLOCATED)
         move(cast.nile, account, by=cast.admin)
-    assert queries() == few <= 10
+    assert queries() == few <= 11  # one of them the number of unseen notices

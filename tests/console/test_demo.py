@@ -21,7 +21,7 @@ from django.test import override_settings
 from console.postgres import cluster, ensure, release, server
 from tests.console.postgres_users import directory_of_clusters
 
-OURS = {"DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "HTTPS", "EMAIL_URL"}
+OURS = {"DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "HTTPS", "EMAIL_URL", "BASE_URL"}
 
 
 class Demo:

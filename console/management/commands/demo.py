@@ -38,6 +38,9 @@ class Command(BaseCommand):
         wanted = _wanted_port()
         listener = _listen(wanted)
         port = listener.getsockname()[1]
+        if "BASE_URL" not in os.environ:
+            # The port is known only here, and the worker's mails lead to it.
+            settings.BASE_URL = f"http://localhost:{port}"
         self.stdout.write("Preparing the demo...")
         self.stdout.flush()
         with _one_at_a_time():

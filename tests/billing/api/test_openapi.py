@@ -192,6 +192,8 @@ def test_every_refusal_has_a_type_of_problem_of_its_own():
         refusals.InDebt,
         refusals.MasterCannotCarry,
         refusals.OpenHolds,
+        # Of restoring an account.
+        refusals.SuspendedByPlatform,
     }
     found = {
         each

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import DecimalField, F, OuterRef, Q, Subquery, Value
+from django.db.models import DecimalField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, BalanceMode, State
-from billing.models import DECIMAL_PLACES, MAX_DIGITS, SPENT, Balance, DailyTotal
+from billing.models import DECIMAL_PLACES, MAX_DIGITS, Balance, DailyTotal
 
-# An account runs low when it could not go on for three days like in the last seven whole ones, or
-# when nine tenths of its limit are used.
+# An account runs low when it could not go on for three days like in the last seven (whole ones, or
+# those until now where that is more), or when nine tenths of its limit are used.
 PACE_DAYS = 7
 LOW_DAYS = 3
 LOW_SHARE_OF_LIMIT = Decimal("0.1")
@@ -44,8 +44,8 @@ def standing(
 ) -> Standing:
     """How ``balance.account`` stands; ``pool`` is the master account's balance.
 
-    ``pace`` is what it spent in the last seven whole days (``pace_of``); without it nothing is
-    said to run low.
+    ``pace`` is what it spent in the last seven days (``pace_sum``); without it nothing is said to
+    run low.
     """
     account = balance.account
     if account.state == State.CLOSED:
@@ -61,28 +61,41 @@ def standing(
 
 
 def is_low(balance: Balance, pace: Decimal) -> bool:
-    """Whether the balance will not last for long; ``pace`` is its usage of seven whole days."""
+    """Whether the balance will not last for long; ``pace`` is its usage of seven days."""
     available = balance.available
     if balance.credit < 0 and available < balance.credit_limit * LOW_SHARE_OF_LIMIT:
         return True
     return available < pace / PACE_DAYS * LOW_DAYS
 
 
+def pace_sum(today: date) -> Combinable:
+    """What daily totals of usage say was spent in the last seven days: an aggregate.
+
+    Of the seven whole days before ``today``, the company's, or of the seven until now where that
+    is more: what stops messages today must not wait for tomorrow.
+    """
+    week = today - timedelta(days=PACE_DAYS)
+    amount = F("amount_out") - F("amount_in")
+    return Greatest(
+        Sum(amount, filter=Q(day__gte=week, day__lt=today), default=Decimal(0)),
+        Sum(amount, filter=Q(day__gt=week), default=Decimal(0)),
+    )
+
+
 def pace_of(company: Account, now: datetime | None = None) -> Combinable:
-    """What the account of a balance spent in the last seven whole days: an expression."""
+    """``pace_sum`` of the account of a balance: an expression."""
     today = timezone.localdate(now, company.zone)
     spent = (
         DailyTotal.objects.filter(
             master=company,
             account=OuterRef("account"),
             day__gte=today - timedelta(days=PACE_DAYS),
-            day__lt=today,
         )
         .spending()
         .order_by()
         .values("account")
-        .annotate(spent=SPENT)
-        .values("spent")
+        .annotate(pace=pace_sum(today))
+        .values("pace")
     )
     return Coalesce(Subquery(spent, output_field=_SUM), Value(Decimal(0), output_field=_SUM))
 

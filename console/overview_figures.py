@@ -14,16 +14,12 @@ from accounts.models import Account, State
 from billing import caps
 from billing.caps import CapUse
 from billing.models import Balance, Kind
-from billing.standing import Standing, standing
+from billing.standing import standing
 from console.money import round_down
-from reports.spending import NO_USAGE, PACE_DAYS, Change, Months, Usage, compare, read_usage
+from reports.spending import NO_USAGE, Change, Months, Usage, compare, read_usage
 
 # Usage, and the reversals that take it back.
 SPENDING = [Kind.USAGE, Kind.REVERSAL]
-# An account runs low when it could not go on for three days like in the last seven (whole
-# ones, or those until now where that is more), or when nine tenths of its limit are used.
-LOW_DAYS = 3
-LOW_SHARE_OF_LIMIT = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +188,7 @@ def whole_shares(amounts: Sequence[Decimal]) -> list[int]:
 
 def state_of(company: Account, balance: Balance, pool: Balance, pace: Decimal) -> str:
     """How the account stands, and whether it runs low; ``pace``: usage of seven days."""
-    stands = standing(company, balance, pool)
-    if stands == Standing.ACTIVE and not balance.account.is_shared and _is_low(balance, pace):
-        return "low"
-    return stands.value
-
-
-def _is_low(balance: Balance, pace: Decimal) -> bool:
-    available = balance.available
-    if balance.credit < 0 and available < balance.credit_limit * LOW_SHARE_OF_LIMIT:
-        return True
-    return available < pace / PACE_DAYS * LOW_DAYS
+    return standing(company, balance, pool, pace).value
 
 
 def day_in_full(day: date) -> str:

@@ -13,17 +13,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
-from django.db.models.functions import Greatest
 from django.utils import formats
 from django.utils.translation import gettext as _
 
 from accounts.models import Account
-from billing.models.totals import SPENT, DailyTotal, DailyTotalQuerySet
+from billing.models import SPENT, DailyTotal, DailyTotalQuerySet
+from billing.standing import PACE_DAYS, pace_sum
 
 DAY = timedelta(days=1)
-# The last seven whole days, since today is not over; or the seven that end with today, where more
-# was spent on those already.
-PACE_DAYS = 7
 SPARK_DAYS = 28
 # Beyond this a percentage says less than "ten times".
 MANY = 1000
@@ -34,8 +31,7 @@ POOL = 0
 class Usage(NamedTuple):
     """What was spent this month, in the last one until the same day, and in seven days.
 
-    ``pace`` is of the last seven whole days, or of the seven until now where that is more: what
-    goes fast today must not look slow until tomorrow.
+    ``pace`` is ``billing.standing.pace_sum``.
     """
 
     month: Decimal
@@ -75,8 +71,6 @@ def read_usage(company: Account, accounts: Collection[int], today: date) -> dict
     week = today - PACE_DAYS * DAY
     in_month = Q(day__gte=months.first)
     before = Q(day__gte=months.previous_first, day__lte=months.previous_until)
-    whole_week = Q(day__gte=week, day__lt=today)
-    week_until_now = Q(day__gt=week)
     amount = F("amount_out") - F("amount_in")
     rows = (
         _spending(company, accounts, min(months.previous_first, week))
@@ -84,10 +78,7 @@ def read_usage(company: Account, accounts: Collection[int], today: date) -> dict
         .annotate(
             month=Sum(amount, filter=in_month, default=Decimal(0)),
             previous=Sum(amount, filter=before, default=Decimal(0)),
-            pace=Greatest(
-                Sum(amount, filter=whole_week, default=Decimal(0)),
-                Sum(amount, filter=week_until_now, default=Decimal(0)),
-            ),
+            pace=pace_sum(today),
         )
     )
     return {row["account_id"]: Usage(row["month"], row["previous"], row["pace"]) for row in rows}

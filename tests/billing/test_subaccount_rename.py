@@ -33,7 +33,9 @@ def test_sent_twice_it_is_renamed_once(admin, cast, page):
     for _time in range(2):
         response = admin.post(page, {"name": "Shops"}, follow=True)
         assert response.status_code == 200
-    assert "Renamed" not in plain(response)
+    assert "Renamed Shops" not in plain(response)
+    # In its history, once.
+    assert plain(response).count("Renamed to Shops") == 1
     assert name_of(cast.retail) == "Shops"
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing import caps, tree
+from billing import adjustments, caps, tree
 from billing.account_filters import CapState
 from billing.models import DailyTotal
 from tests.billing.accounts_pages import charge, hold
@@ -51,17 +51,25 @@ def test_what_will_not_last_three_days_at_the_weeks_pace_is_low(admin, cast):
     assert "Low" not in row(admin.get(NILE), "Marketing")
     give(cast.retail, "0.01")
     assert found(admin, state="low") == []
-    # Eight days ago and today are not of the last seven whole days.
+    # Eight days ago is not of the last seven days. Today is, though it is not over.
     spent_in_the_last_days(cast.marketing, "9999", days_ago=8)
-    spent_in_the_last_days(cast.marketing, "9999", days_ago=0)
     assert found(admin, state="low") == []
+    spent_in_the_last_days(cast.marketing, "9999", days_ago=0)
+    assert found(admin, state="low") == ["marketing"]
 
 
 def test_who_has_used_nine_tenths_of_a_limit_is_low(admin, cast):
     set_limit(cast.retail, "100")
-    charge(cast.retail, "110.50")
-    assert found(admin, state="low") == []
-    charge(cast.retail, "0.000001", "m-2")
+    # Not by usage, whose pace alone would be low.
+    for reference, amount, expected in (("a-1", "-110.50", []), ("a-2", "-0.000001", ["retail"])):
+        adjustments.make(
+            account=cast.retail,
+            amount=Decimal(amount),
+            reason="so",
+            reference=reference,
+            by=cast.operator,
+        )
+        assert found(admin, state="low") == expected
     assert found(admin, state="low") == ["retail"]
     assert "Low" in row(admin.get(NILE), "Retail branches")
 
@@ -118,7 +126,7 @@ def test_the_number_of_queries_does_not_grow_with_the_caps(admin, cast):
     few = queries()
     for number in range(8):
         account = make_subaccount(cast.nile, f"a-{number}")
-        give(account, "10")
+        give(account, "100")
         charge(account, "8.5", f"a-{number}")
         caps.change(account=account, cap=Decimal(10))
     assert found(admin, cap="near") == [*(f"a-{number}" for number in range(8)), "retail"]

@@ -205,7 +205,7 @@ class TestColumns:
         few = [queries_of(person) for person in (cast.finance, cast.member)]
         transfer(60)
         assert [queries_of(person) for person in (cast.finance, cast.member)] == few
-        assert max(few) <= 10
+        assert max(few) <= 11  # one of them the number of unseen notices
 
 
 class TestTransfers:

@@ -93,7 +93,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": 2,
             "threads": 4,
             "preload_app": True,
-            "graceful_timeout": 3,
+            "graceful_timeout": 10,
             "control_socket_disable": True,
             "loglevel": "error",
             "post_worker_init": _end_with_the_terminal,

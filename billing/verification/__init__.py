@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from billing.models import Contra
-from billing.verification import contra, entries, history, holds, spending, transfers
+from billing.verification import contra, entries, history, holds, payments, spending, transfers
 from billing.verification.check import OF_MASTER, Check, code
 
 
@@ -52,6 +52,7 @@ CHECKS: list[Check] = [
     *holds.CHECKS,
     *history.CHECKS,
     *spending.CHECKS,
+    *payments.CHECKS,
 ]
 
 CREDIT = f"""
@@ -65,6 +66,7 @@ COUNTS = {
     "balances": "billing_balance",
     "holds": "billing_hold",
     "transfers": "billing_transfer",
+    "payments": "billing_payment",
     "daily totals": "billing_dailytotal",
     "credit limit changes": "billing_creditlimitchange",
     "spending cap changes": "billing_capchange",

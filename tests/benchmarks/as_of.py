@@ -43,7 +43,7 @@ def run() -> None:
         small, large = (median(each) * 1000 for each in taken.values())
         stage.report(
             f"as of, {asked:,} accounts, {sizes['large']:,} entries: {probes:,} index probes,"
-            f" {rows:.0f} entry each, {large:.0f} ms (of {sizes['small']:,} entries {small:.0f} ms)",
+            f" {rows:.0f} entry each, {large:.0f} ms; with {sizes['small']:,} {small:.0f} ms",
             asked / max(probes * rows, 1),
             1.0,
         )

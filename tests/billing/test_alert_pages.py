@@ -412,6 +412,15 @@ def test_it_is_removed_and_twice_is_said(admin, alert):
     assert kept() == []
 
 
+def test_saving_one_that_another_admin_has_removed_says_so(admin, cast, alert, typed):
+    alerts.remove(alert=alert)
+    response = admin.post(edit(alert), typed, follow=True)
+    assert response.redirect_chain == [(LIST, 302)]
+    assert "This alert was removed already." in plain(response)
+    assert kept() == []
+    assert signed_in(cast.member).post(edit(alert), typed).status_code == 404
+
+
 # --- access -------------------------------------------------------------------------------------
 
 

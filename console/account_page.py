@@ -146,8 +146,9 @@ def _runway(line: Line, today: date) -> Words | None:
         return None
     first = today - runway.LOOK_BACK * DAY
     if account.is_master:
-        tree = list(Account.objects.filter(master=account).values_list("pk", flat=True))
-        spent = read_days(account, (), first, pool=tree).get(POOL, {})
+        shared = Account.objects.filter(master=account, balance_mode=BalanceMode.SHARED)
+        drawing = [account.pk, *shared.exclude(state=State.CLOSED).values_list("pk", flat=True)]
+        spent = read_days(account, (), first, pool=drawing).get(POOL, {})
     else:
         spent = read_days(account.master, [account.pk], first).get(account.pk, {})
     since = timezone.localtime(account.created_at, account.master.zone).date()

@@ -92,6 +92,30 @@ class TestRunway:
         assert "Runway 9 days until" in text
         assert "at the pace of the last four weeks" in text
 
+    def test_of_the_pool_follows_who_draws_on_it_now(self, db) -> None:
+        """What an account spent of its own balance tells what it will draw once it is shared."""
+        company = make_master("delta")
+        branch = make_subaccount(company, "branch")
+        admin = make_member(company, Role.MASTER_ADMIN, "admin@delta.example")
+        now = datetime.now(UTC)
+        for ago in range(28, 0, -1):
+            spend(branch, "6", moment=now - timedelta(days=ago))
+            spend(company, "4", moment=now - timedelta(days=ago))
+        give(branch, "168")
+        give(company, "212")
+        client = Client()
+        client.force_login(admin)
+        page = reverse("subaccount-detail", args=["delta", "delta"])
+        for figure, switch in (
+            ("24 days", tree.share),
+            ("9 days", tree.allocate),
+            ("24 days", None),
+        ):
+            assert f"Runway {figure} until" in plain(get(admin, "delta"))
+            assert f"Runway {figure} until" in plain(client.get(page))
+            if switch is not None:
+                switch(account=branch, by=admin)
+
     def test_of_an_account_stands_on_its_page_and_on_its_members_overview(
         self, cast: Cast, branch: Account
     ) -> None:

@@ -227,7 +227,7 @@ def _attempt(form: AlertForm, verb: Callable[[], Alert]) -> Alert | None:
         return None
     try:
         return verb()
-    except (SharedBalance, AccountClosed) as refusal:
+    except (alerts.TooManyAlerts, SharedBalance, AccountClosed) as refusal:
         form.add_error(None, refusal.message)
     except StartAgain:
         form.add_error(None, _try_again())

@@ -18,6 +18,26 @@ from billing.models import Alert, AlertRecipient, Balance, Level
 from billing.refusals import AccountClosed, Refused, SharedBalance
 from console import money
 
+# Of one account: each is weighed under the lock of its balance, and one charge may cross them all,
+# which mails each of their recipients as many times.
+MOST = 20
+
+
+class TooManyAlerts(Refused):
+    """The account has as many alerts as it can have."""
+
+    code = "too_many_alerts"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _(
+                "%(name)s has %(count)d alerts, and more are not possible: change one of them, or"
+                " remove one first."
+            )
+            % {"name": name, "count": MOST},
+            account=account,
+        )
+
 
 class ThresholdTaken(Refused):
     """The account has an alert at this threshold; ``alert`` is it."""
@@ -56,14 +76,16 @@ def add(
     ``threshold`` is more than zero, in the company's currency and with its decimals. Whoever may
     not see the account is told nothing. Returns the alert; its ``level`` is where the balance
     stands already. A second call with the same threshold raises ThresholdTaken, which carries the
-    alert that is there. Raises SharedBalance, AccountClosed, ValueError for a threshold that is
-    none, StartAgain as ``transact`` does.
+    alert that is there. Raises TooManyAlerts, SharedBalance, AccountClosed, ValueError for a
+    threshold that is none, StartAgain as ``transact`` does.
     """
     _check_threshold(account, threshold)
 
     def work() -> Alert:
         balance = _lock(account)
         _check_free(account, threshold)
+        if Alert.objects.filter(master=account.master_id, account=account).count() >= MOST:
+            raise TooManyAlerts(account=account.pk, name=account.name)
         alert = Alert.objects.create(
             master_id=account.master_id,
             account=account,

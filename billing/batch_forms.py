@@ -10,7 +10,8 @@ from typing import Any, cast
 from django import forms
 from django.db import models
 from django.utils import formats, timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
@@ -285,7 +286,14 @@ class BatchForm(MovingForm):
                     "unit": self._written(shares[0] - shares[-1]),
                 }
             )
-        self._note_nothing(shares, gettext("because the amount does not reach that far"))
+        self._note_nothing(
+            shares,
+            ngettext_lazy(
+                "%(count)d account gets nothing, because the amount does not reach that far.",
+                "%(count)d accounts get nothing, because the amount does not reach that far.",
+                "count",
+            ),
+        )
         return shares
 
     def _by_usage(self, amount: Decimal, accounts: Sequence[Account]) -> list[Decimal]:
@@ -305,7 +313,14 @@ class BatchForm(MovingForm):
             gettext("In proportion to what each used in %(month)s.") % {"month": month}
         )
         shares = distribution.in_proportion(amount, weights, self.company.decimals)
-        self._note_nothing(shares, gettext("because they used nothing, or too little"))
+        self._note_nothing(
+            shares,
+            ngettext_lazy(
+                "%(count)d account gets nothing, because it used nothing, or too little.",
+                "%(count)d accounts get nothing, because they used nothing, or too little.",
+                "count",
+            ),
+        )
         return shares
 
     def _up_to(self, target: Decimal, accounts: Sequence[Account]) -> list[Decimal]:
@@ -315,21 +330,21 @@ class BatchForm(MovingForm):
             self.add_error(
                 "target", gettext("All of these accounts have as much already: nothing to move.")
             )
-        self._note_nothing(shares, gettext("because they have as much already"))
+        self._note_nothing(
+            shares,
+            ngettext_lazy(
+                "%(count)d account gets nothing, because it has as much already.",
+                "%(count)d accounts get nothing, because they have as much already.",
+                "count",
+            ),
+        )
         return shares
 
-    def _note_nothing(self, shares: Sequence[Decimal], why: str) -> None:
-        """Say how many get nothing, for they do not stand in the table."""
+    def _note_nothing(self, shares: Sequence[Decimal], note: Promise) -> None:
+        """Say how many (``count``) get nothing, for they do not stand in the table."""
         nothing = shares.count(Decimal(0))
         if nothing:
-            self.plan.notes.append(
-                ngettext(
-                    "%(count)d account gets nothing, %(why)s.",
-                    "%(count)d accounts get nothing, %(why)s.",
-                    nothing,
-                )
-                % {"count": nothing, "why": why}
-            )
+            self.plan.notes.append(str(note % {"count": nothing}))
 
     def _written(self, amount: Decimal) -> str:
         return f"{self.company.currency} {money.format_amount(amount, self.company.decimals)}"

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access, access_or_404, account_or_404
-from accounts.models import Account, State
+from accounts.models import Account, BalanceMode, State
 from billing import transfers
 from billing.account_tables import HoldTable, LimitTable
 from billing.models import Balance, CreditLimitChange, Entry, Hold, HoldState
@@ -70,7 +70,8 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
         return render(request, "console/_chart.html", {"company": access.company} | chart)
     line = _line(access, balance, pool, today)
     mine = Entry.objects.filter(master=access.company, account=account)
-    names = dict(access.accounts.values_list("pk", "name"))
+    accounts = list(access.accounts.values_list("pk", "name", "balance_mode"))
+    names = {pk: name for pk, name, _mode in accounts}
     entries = list(
         mine.select_related("by").order_by("-posted_at", "-holder_id", "-seq")[:ENTRIES]
     )
@@ -91,6 +92,8 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
         "account": account,
         "line": line,
         "runway": _runway(line, today),
+        "funds_others": account.is_master
+        and any(mode == BalanceMode.ALLOCATED for pk, _name, mode in accounts if pk != account.pk),
         "pool": pool if access.sees_tree else None,
         "month": Months(today).first,
         "spending": spending(access.company, Months(today).first),
@@ -143,8 +146,9 @@ def _runway(line: Line, today: date) -> Words | None:
         return None
     first = today - runway.LOOK_BACK * DAY
     if account.is_master:
-        tree = list(Account.objects.filter(master=account).values_list("pk", flat=True))
-        spent = read_days(account, (), first, pool=tree).get(POOL, {})
+        shared = Account.objects.filter(master=account, balance_mode=BalanceMode.SHARED)
+        drawing = [account.pk, *shared.exclude(state=State.CLOSED).values_list("pk", flat=True)]
+        spent = read_days(account, (), first, pool=drawing).get(POOL, {})
     else:
         spent = read_days(account.master, [account.pk], first).get(account.pk, {})
     since = timezone.localtime(account.created_at, account.master.zone).date()

@@ -177,7 +177,7 @@ def _days(context: dict[str, Any]) -> dict[str, Any]:
     line = tree.master or context["alone"]
     accounts = [each.account.pk for each in context["page"]]
     first = tree.today - timedelta(days=runway.LOOK_BACK)
-    days = read_days(tree.company, accounts, first, pool=list(tree.names) if tree.master else ())
+    days = read_days(tree.company, accounts, first, pool=tree.drawing if tree.master else ())
     overview_table.with_sparklines(context["page"], days, tree.today)
     if line is None or line.account.is_shared or line.state not in {"active", "low"}:
         return {"runway": None}

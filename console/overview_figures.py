@@ -103,6 +103,12 @@ class Tree:
         return [line for line in self.subaccounts if not line.account.is_shared]
 
     @property
+    def drawing(self) -> list[int]:
+        """The accounts that draw on the master account's balance, itself among them: their ids."""
+        shared = [line for line in self.subaccounts if line.account.is_shared]
+        return [self.company.pk, *(line.account.pk for line in shared if line.state != "closed")]
+
+    @property
     def allocated_available(self) -> Decimal:
         """What these have available, together: the sum of the figures shown, debts included."""
         return sum(

@@ -93,12 +93,12 @@ def read_days(
 ) -> dict[int, dict[date, Decimal]]:
     """By account and day what it spent from ``first`` on; days without are left out. One query.
 
-    ``pool`` are all accounts that may have drawn on the master account's balance: what was spent
-    from that, by whomever, then stands under POOL.
+    ``pool`` are the accounts that draw on the master account's balance now: what they spent
+    together, of whichever balance it was then, stands under POOL.
     """
     found = _by_day(_spending(company, accounts, first), F("account_id"))
     if pool:
-        drawn = _spending(company, pool, first).filter(holder=company)
+        drawn = _spending(company, pool, first)
         found = found.union(_by_day(drawn, Value(POOL, BigIntegerField())), all=True)
     days: dict[int, dict[date, Decimal]] = {}
     for account, day, spent in found:

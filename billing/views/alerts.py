@@ -97,6 +97,9 @@ def alert_new(request: HttpRequest, company: str) -> HttpResponse:
 def alert_edit(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Another threshold or other recipients. Safe to repeat."""
     access = access_or_404(request.user, company)
+    gone = _gone(request, access, pk)
+    if gone is not None:
+        return gone
     alert = _alert_or_404(access, pk)
     access.require_alert(alert.account)
     chosen = [row.user_id for row in alert.recipient_rows.all()]
@@ -122,11 +125,9 @@ def alert_delete(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Remove the alert. Safe to repeat: what is gone is said, and nothing else happens."""
     access = access_or_404(request.user, company)
     trouble = ""
-    if request.method == "POST" and not Alert.objects.filter(pk=pk).exists():
-        if not access.can_alert_any:
-            raise Http404
-        messages.info(request, _("This alert was removed already."))
-        return redirect("alert-list", company=company)
+    gone = _gone(request, access, pk)
+    if gone is not None:
+        return gone
     alert = _alert_or_404(access, pk)
     access.require_alert(alert.account)
     if request.method == "POST":
@@ -226,7 +227,7 @@ def _attempt(form: AlertForm, verb: Callable[[], Alert]) -> Alert | None:
         return None
     try:
         return verb()
-    except (SharedBalance, AccountClosed) as refusal:
+    except (alerts.TooManyAlerts, SharedBalance, AccountClosed) as refusal:
         form.add_error(None, refusal.message)
     except StartAgain:
         form.add_error(None, _try_again())
@@ -349,6 +350,18 @@ def _alert_or_404(access: Access, pk: int) -> Alert:
         raise Http404
     alert.account.master = access.company
     return alert
+
+
+def _gone(request: HttpRequest, access: Access, pk: int) -> HttpResponse | None:
+    """Where a form about an alert leads that is no more, for who could have had it open."""
+    if (
+        request.method != "POST"
+        or not access.can_alert_any
+        or Alert.objects.filter(pk=pk).exists()
+    ):
+        return None
+    messages.info(request, _("This alert was removed already."))
+    return redirect("alert-list", company=access.company.code)
 
 
 def _settable(access: Access) -> QuerySet[Account]:

@@ -25,7 +25,7 @@ from billing import caps, tree
 from billing.account_forms import write_told
 from billing.history import suspended_by_platform
 from billing.ledger import StartAgain
-from billing.models import Balance, Hold, HoldState
+from billing.models import Alert, Balance, Hold, HoldState
 from billing.refusals import AccountClosed, FiguresChanged, Refused, SuspendedByPlatform
 from billing.views.subaccounts import subaccount_or_404, to_account
 from console import money
@@ -231,7 +231,7 @@ def _mode_page(
     """What switching would do now. ``told``: refusal, trouble, status."""
     context = _context(access, account)
     balance = _balance(account)
-    context["cap_use"] = caps.uses(access.company, [balance]).get(account.pk)
+    context |= _watched(balance)
     if account.is_shared:
         context["held"] = _held(account)
         refusal = told.get("refusal")
@@ -250,7 +250,7 @@ def _close_page(
     """What closing would do now. ``told``: refusal, trouble, status."""
     context = _context(access, account)
     balance = _balance(account)
-    context["cap_use"] = caps.uses(access.company, [balance]).get(account.pk)
+    context |= _watched(balance)
     context |= _leaving_context(balance, tree.preview_closing(account), told)
     context["trouble"] = told.get("trouble")
     return render(
@@ -282,6 +282,15 @@ def _balance(account: Account) -> Balance:
     found = Balance.objects.get(master=account.master_id, account=account)
     found.account = account
     return found
+
+
+def _watched(balance: Balance) -> dict[str, Any]:
+    """What else hangs on the account: how it stands with its cap, and how many alerts it has."""
+    account = balance.account
+    return {
+        "cap_use": caps.uses(account.company, [balance]).get(account.pk),
+        "alert_count": Alert.objects.filter(master=account.master_id, account=account).count(),
+    }
 
 
 def _held(account: Account) -> dict[str, Any]:

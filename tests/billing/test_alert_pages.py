@@ -135,8 +135,9 @@ def test_a_subaccount_admin_changes_those_of_their_own_only(cast, alert):
 
 
 def test_pages_of_many(admin, cast):
-    for number in range(1, 53):
-        add(cast.marketing, str(number))
+    for account in (cast.marketing, cast.retail, cast.nile):
+        for number in range(1, {cast.nile: 13}.get(account, alerts.MOST + 1)):
+            add(account, str(number))
     assert "1 to 50 of 52" in plain(admin.get(LIST))
     assert "51 to 52 of 52" in plain(admin.get(LIST, {"page": "2"}))
     assert "51 to 52 of 52" in plain(admin.get(LIST, {"page": "9"}))
@@ -285,6 +286,20 @@ def test_the_same_threshold_with_other_people_is_refused_beside_the_field(admin,
     assert "has an alert at EGP 200.50 already." in response.context["form"].errors["threshold"][0]
 
 
+def test_more_than_an_account_can_have_are_refused_above_the_form(admin, cast, typed):
+    for number in range(1, alerts.MOST + 1):
+        add(cast.marketing, str(number))
+    response = admin.post(new(cast.marketing), typed)
+    assert response.status_code == 422
+    assert "Marketing has 20 alerts, and more are not possible" in plain(response)
+    assert response.context["form"]["threshold"].value() == "200.50"
+    assert len(kept()) == alerts.MOST
+    # The same once more is no other; another account has its own.
+    again = {"threshold": "1", "recipients": [cast.admin.pk]}
+    assert "has an alert at EGP 1.00 already" in plain(admin.post(new(cast.marketing), again))
+    assert admin.post(new(cast.retail), again).status_code == 302
+
+
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
@@ -410,6 +425,15 @@ def test_it_is_removed_and_twice_is_said(admin, alert):
     assert admin.get(delete(alert)).status_code == 404
     assert admin.get(edit(alert)).status_code == 404
     assert kept() == []
+
+
+def test_saving_one_that_another_admin_has_removed_says_so(admin, cast, alert, typed):
+    alerts.remove(alert=alert)
+    response = admin.post(edit(alert), typed, follow=True)
+    assert response.redirect_chain == [(LIST, 302)]
+    assert "This alert was removed already." in plain(response)
+    assert kept() == []
+    assert signed_in(cast.member).post(edit(alert), typed).status_code == 404
 
 
 # --- access -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Account, State
-from billing import caps, holds, tree
+from billing import alerts, caps, holds, tree
 from billing.models import Entry, Kind
 from billing.views import subaccount_changes as views
 from tests.billing.accounts_pages import address, charge, hidden, hold, plain, signed_in
@@ -193,3 +193,10 @@ def test_its_spending_cap_ends_with_it(admin, cast):
     assert "spending cap" not in plain(admin.get(page))
     caps.change(account=cast.retail, cap=Decimal(50), by=cast.admin)
     assert "Its spending cap of EGP 50.00 a month ends with it." in plain(admin.get(page))
+
+
+def test_its_alerts_end_with_it(admin, cast):
+    page = address("close", cast.retail)
+    assert "ends with it" not in plain(admin.get(page))
+    alerts.add(account=cast.retail, threshold=Decimal(5), recipients=[cast.admin])
+    assert "Its alert ends with it." in plain(admin.get(page))

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Account, BalanceMode
-from billing import caps, holds, tree
+from billing import alerts, caps, holds, tree
 from billing.models import CreditLimitChange, Entry, Kind
 from billing.verification import verify
 from billing.views import subaccount_changes as views
@@ -313,3 +313,18 @@ def test_a_cap_stays_whichever_way_it_is_switched(admin, cast):
     assert "could use up the whole balance" not in plain(response)
     tree.share(account=cast.retail, by=cast.admin)
     assert stays in plain(admin.get(address("mode", cast.retail)))
+
+
+# --- the alerts -------------------------------------------------------------------------------
+
+
+def test_what_becomes_of_its_alerts_is_said_whichever_way_it_is_switched(admin, cast):
+    page = address("mode", cast.retail)
+    assert "alert" not in plain(admin.get(page)).partition("What will happen")[2]
+    alerts.add(account=cast.retail, threshold=Decimal(5), recipients=[cast.admin])
+    rests = "Its alert rests until it has a balance of its own again."
+    assert rests in plain(admin.get(page))
+    alerts.add(account=cast.retail, threshold=Decimal(9), recipients=[cast.admin])
+    assert "Its 2 alerts rest until" in plain(admin.get(page))
+    tree.share(account=cast.retail, by=cast.admin)
+    assert "Its 2 alerts rest no longer: they watch the new balance" in plain(admin.get(page))

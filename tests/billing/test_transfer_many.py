@@ -135,7 +135,7 @@ def test_by_last_months_usage(admin, cast, evenly):
         assert lines(response) == {"marketing": "75.00", "retail": "25.00"}
         text = plain(response)
         assert f"In proportion to what each used in {now:%B %Y}." in text
-        assert "1 account gets nothing, because they used nothing, or too little." in text
+        assert "1 account gets nothing, because it used nothing, or too little." in text
     refused(admin, evenly | {"way": "usage"}, "way", "None of these accounts used anything in")
 
 
@@ -144,7 +144,7 @@ def test_up_to_a_balance_each(admin, cast, evenly):
     make_subaccount(cast.nile, "north")
     response = preview(admin, evenly | {"way": "target", "amount": "junk", "target": "100"})
     assert lines(response) == {"north": "100.00", "retail": "79.50"}
-    assert "1 account gets nothing, because they have as much already." in plain(response)
+    assert "1 account gets nothing, because it has as much already." in plain(response)
     refused(
         admin,
         evenly | {"way": "target", "target": "0.01", "accounts": "retail"},

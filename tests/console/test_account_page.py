@@ -54,6 +54,7 @@ def test_the_master_account_has_the_same_page(cast):
     text = plain(response)
     assert "Master account" in text
     assert "10,000.00" in text
+    assert "By the master account itself, without its subaccounts" in text
     # It is neither switched, renamed, suspended nor closed by its own admin.
     assert verbs(response) == ["alerts/new"]
 

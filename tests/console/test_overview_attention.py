@@ -90,6 +90,25 @@ def test_a_suspended_account_is_not_told_of_its_cap(cast: Cast) -> None:
     assert titles(get(cast.admin)) == ["OTP and security is suspended."]
 
 
+def test_the_row_bears_the_chip_of_the_accounts_page(cast: Cast) -> None:
+    cap(cast.marketing, "50", is_hard=False)
+    spend(cast.marketing, "40")
+    assert "80 % of cap" in text_of(get(cast.admin))
+    spend(cast.marketing, "10")
+    assert "Cap used up" in text_of(get(cast.admin))
+    spend(cast.marketing, "1")
+    assert "Over its cap" in text_of(get(cast.admin))
+
+
+def test_who_has_but_one_account_is_not_told_that_it_can_spend_past_its_cap(cast: Cast) -> None:
+    cap(cast.otp, "40")
+    assert "It can spend" in text_of(get(cast.otp_member))
+    spend(cast.otp, "40")
+    text = text_of(get(cast.otp_member))
+    assert "It cannot spend at the moment: its spending cap of the month is used up." in text
+    assert "It can spend" not in text
+
+
 def test_its_members_learn_of_the_cap_and_nothing_of_the_pool(cast: Cast) -> None:
     cap(cast.otp, "40")
     spend(cast.otp, "40")

@@ -51,7 +51,34 @@ def branch(cast: Cast) -> Account:
     return branch
 
 
+NOT_COUNTED = "Transfers to subaccounts are not counted"
+
+
 class TestRunway:
+    def test_the_pools_says_that_transfers_are_not_counted(self, db) -> None:
+        company = make_master("delta")
+        shared = make_subaccount(company, "shared", mode=BalanceMode.SHARED)
+        admin = make_member(company, Role.MASTER_ADMIN, "admin@delta.example")
+        spent_daily(shared, "10")
+        give(company, "500")
+        client = Client()
+        client.force_login(admin)
+        pages = [
+            reverse("overview", args=["delta"]),
+            reverse("subaccount-detail", args=["delta", "delta"]),
+        ]
+        for page in pages:
+            text = plain(client.get(page))
+            assert "at the pace of the last four weeks" in text
+            # It funds nobody: there is nothing to say.
+            assert NOT_COUNTED not in text
+        make_subaccount(company, "allocated")
+        for page in pages:
+            assert NOT_COUNTED in plain(client.get(page))
+
+    def test_a_subaccounts_own_does_not(self, cast: Cast, branch: Account) -> None:
+        assert NOT_COUNTED not in plain(account_page(cast.admin, "branch"))
+
     def test_of_the_pool_is_that_of_all_who_draw_on_it(self, db) -> None:
         company = make_master("delta")
         shared = make_subaccount(company, "shared", mode=BalanceMode.SHARED)
@@ -64,6 +91,30 @@ class TestRunway:
         text = plain(get(admin, "delta"))
         assert "Runway 9 days until" in text
         assert "at the pace of the last four weeks" in text
+
+    def test_of_the_pool_follows_who_draws_on_it_now(self, db) -> None:
+        """What an account spent of its own balance tells what it will draw once it is shared."""
+        company = make_master("delta")
+        branch = make_subaccount(company, "branch")
+        admin = make_member(company, Role.MASTER_ADMIN, "admin@delta.example")
+        now = datetime.now(UTC)
+        for ago in range(28, 0, -1):
+            spend(branch, "6", moment=now - timedelta(days=ago))
+            spend(company, "4", moment=now - timedelta(days=ago))
+        give(branch, "168")
+        give(company, "212")
+        client = Client()
+        client.force_login(admin)
+        page = reverse("subaccount-detail", args=["delta", "delta"])
+        for figure, switch in (
+            ("24 days", tree.share),
+            ("9 days", tree.allocate),
+            ("24 days", None),
+        ):
+            assert f"Runway {figure} until" in plain(get(admin, "delta"))
+            assert f"Runway {figure} until" in plain(client.get(page))
+            if switch is not None:
+                switch(account=branch, by=admin)
 
     def test_of_an_account_stands_on_its_page_and_on_its_members_overview(
         self, cast: Cast, branch: Account

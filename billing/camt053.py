@@ -344,7 +344,8 @@ class _Reader:
         return at.find(self._path(path))
 
     def _all(self, at: etree._Element, path: str) -> list[etree._Element]:
-        return at.findall(self._path(path))
+        found: list[etree._Element] = at.findall(self._path(path))
+        return found
 
     def _path(self, path: str) -> str:
         return "/".join(f"{{{self.space}}}{name}" for name in path.split("/"))

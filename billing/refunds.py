@@ -24,7 +24,7 @@ from billing.refusals import Refused
 from billing.settlement import Trail, record
 from console import money
 
-__all__ = ["MoreThanPaid", "Refused", "request", "send", "settle"]
+__all__ = ["MoreThanPaid", "Refused", "left_of", "request", "send", "settle"]
 
 
 class MoreThanPaid(Refused):
@@ -69,7 +69,7 @@ def request(
         there = Refund.objects.filter(pk=key, payment=locked).first()
         if there is not None:
             return there
-        left = locked.refundable - _under_way(locked)
+        left = left_of(locked)
         if amount > left:
             raise MoreThanPaid(locked, left)
         hold = None if past_limit else _set_apart(locked, amount, key, by)
@@ -181,6 +181,11 @@ def _made_elsewhere(payment: Payment, fact: Fact) -> Refund | None:
         gateway_reference=fact.reference,
         created_at=clock(),
     )
+
+
+def left_of(payment: Payment) -> Decimal:
+    """What of the payment can still be refunded: also less what is under way. One query."""
+    return payment.refundable - _under_way(payment)
 
 
 def _under_way(payment: Payment) -> Decimal:

@@ -190,10 +190,11 @@ def line_assign(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _upload(request: HttpRequest, operator: User) -> HttpResponse | str:
     """Take the file and match what can be; the sentence why not."""
+    # Reading the form is what makes the handler look at the file.
+    file = request.FILES.get("file")
     [handler] = request.upload_handlers
     if isinstance(handler, KeepSmallFile) and handler.is_too_large:
         return _("The file is larger than 10 MB: ask the bank for a shorter period.")
-    file = request.FILES.get("file")
     if file is None:
         return _("Choose the bank's file first.")
     try:

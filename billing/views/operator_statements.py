@@ -92,8 +92,9 @@ def _with_counts(rows: Sequence[Model]) -> list[tuple[Model, dict[str, int]]]:
     """Each statement with how many lines of each outcome it has; one query."""
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     lines = BankLine.objects.filter(statement__in=[each.pk for each in rows])
-    for row in lines.values("statement", "outcome").annotate(count=Count("pk")):
-        counts[row["statement"]][row["outcome"]] = row["count"]
+    counted = lines.values_list("statement_id", "outcome").annotate(count=Count("pk"))
+    for pk, outcome, count in counted:
+        counts[pk][outcome] = count
     return [(each, counts[each.pk]) for each in rows]
 
 

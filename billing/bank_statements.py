@@ -63,17 +63,23 @@ def take(*, content: bytes, name: str, by: User) -> list[Taken]:
 
     ``go_on`` then matches them. The same file, or the same statements in another one, change
     nothing. Raises NotAStatement for a file that cannot be read, is of a bank account that is not
-    ours, or tells another story of a statement that was taken before: then nothing is written of
-    that statement and those after it.
+    ours, or tells another story of a statement that was taken before: then nothing is written.
     """
     digest = hashlib.sha256(content).hexdigest()
     statements = camt053.read(content)
-    for each in statements:
+    names = Counter((each.account_number, each.id) for each in statements)
+    for position, each in enumerate(statements):
         if not is_ours(each.account_number):
             raise NotAStatement(
                 _("The statement is of account %(number)s, which is none of the platform's.")
                 % {"number": each.account_number}
             )
+        if names[each.account_number, each.id] > 1:
+            raise NotAStatement(
+                _("The file has two statements with the number %(id)s: nothing was taken.")
+                % {"id": each.id}
+            )
+        _check_story(digest, position, each)
     return [
         _take_one(digest, position, name, each, by) for position, each in enumerate(statements)
     ]
@@ -152,7 +158,16 @@ def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by
                 )
                 return Taken(statement, is_new=True)
             there = statement
-    if there.sha256 != digest and _known_keys(read.account_number, keyed) != keyed.keys():
+    return Taken(there, is_new=False)
+
+
+def _check_story(digest: str, position: int, read: camt053.Statement) -> None:
+    """Raise NotAStatement when the statement was taken before, with other lines than here."""
+    there = _known(digest, position, read)
+    if there is None or (there.sha256, there.position) == (digest, position):
+        return
+    keys = set(_keys(read.lines))
+    if _known_keys(read.account_number, keys) != keys:
         raise NotAStatement(
             _(
                 "Statement %(id)s of %(number)s was taken before, from another file, and this file"
@@ -160,7 +175,6 @@ def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by
             )
             % {"id": read.id, "number": read.account_number}
         )
-    return Taken(there, is_new=False)
 
 
 def _known(digest: str, position: int, read: camt053.Statement) -> BankStatement | None:

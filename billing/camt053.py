@@ -22,6 +22,8 @@ from console import money
 
 MAX_BYTES = 10_000_000
 MAX_ENTRIES = 50_000
+# An account has one a day: some years of several accounts.
+MAX_STATEMENTS = 1_000
 
 _ROOT = re.compile(
     r"\{urn:iso:std:iso:20022:tech:xsd:((?:camt|pain|pacs)\.\d{3})\.\d{3}\.(\d\d)\}"
@@ -83,6 +85,11 @@ def read(content: bytes) -> list[Statement]:
     found = [] if message is None else message.findall(f"{{{space}}}Stmt")
     if message is None or not found:
         raise NotAStatement(_("The file is camt.053, but there is no statement in it."))
+    if len(found) > MAX_STATEMENTS:
+        raise NotAStatement(
+            _("The file has more than %(most)s statements: ask the bank for a shorter period.")
+            % {"most": money.format_amount(Decimal(MAX_STATEMENTS), 0)}
+        )
     if sum(1 for each in found for _entry in each.iter(f"{{{space}}}Ntry")) > MAX_ENTRIES:
         raise NotAStatement(_too_many())
     statements = [_Reader(str(space), each).statement() for each in found]

@@ -209,6 +209,23 @@ def test_several_statements_of_a_file_are_taken_each_once(cast):
     ]
 
 
+def test_a_file_with_two_statements_of_one_number_is_refused_before_anything_is_written(cast):
+    content = document(statement(entry("1.00"), number="A"), statement(entry("2.00"), number="A"))
+    with pytest.raises(NotAStatement, match="two statements with the number A"):
+        take(content=content, name="b", by=cast.operator)
+    assert not BankStatement.objects.exists()
+
+
+def test_one_other_story_refuses_the_whole_file_before_anything_is_written(cast):
+    upload(cast, camt(entry("1.00"), number="A"))
+    content = document(
+        statement(entry("3.00"), number="NEW"), statement(entry("2.00"), number="A")
+    )
+    with pytest.raises(NotAStatement, match="says otherwise"):
+        take(content=content, name="b", by=cast.operator)
+    assert BankStatement.objects.count() == 1
+
+
 def test_an_upload_that_was_killed_in_between_is_continued_by_uploading_again(cast, monkeypatch):
     wanted = [ask(cast.marketing, amount) for amount in ("1000", "2000", "3000")]
     content = camt(*[entry(f"{each.amount:.2f}", each.reference) for each in wanted])

@@ -250,6 +250,10 @@ def test_a_file_of_eleven_megabytes_is_refused_without_reading_it():
     refused(camt(entry("1", "x" * 11_000_000)), "larger than 10 MB")
 
 
+def test_a_file_with_too_many_statements_is_refused():
+    refused(document(*[statement(number=f"S-{n}") for n in range(1001)]), "1,000 statements")
+
+
 def test_a_file_with_too_many_entries_is_refused(monkeypatch):
     monkeypatch.setattr(camt053, "MAX_ENTRIES", 3)
     assert len(lines(camt(*[entry("1")] * 3))) == 3

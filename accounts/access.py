@@ -187,3 +187,10 @@ def access_or_404(user: User | AnonymousUser, company: str) -> Access:
         )
     }
     return Access(user=user, company=master, roles=roles)
+
+
+def operator_or_404(user: User | AnonymousUser) -> User:
+    """The person, who is of the platform's staff; Http404 for everyone else."""
+    if isinstance(user, AnonymousUser) or not user.is_staff:
+        raise Http404
+    return user

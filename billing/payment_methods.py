@@ -21,6 +21,18 @@ ANYWHERE = "*"
 HUNDRED = Decimal(100)
 
 
+# What operators change.
+EDITABLE = ("min_amount", "max_amount", "step", "fee_percent", "fee_fixed", "is_enabled")
+
+
+class MethodChanged(Exception):
+    """Somebody else has changed the method; ``method`` is as it is now."""
+
+    def __init__(self, method: PaymentMethod) -> None:
+        super().__init__(f"{method} was changed meanwhile")
+        self.method = method
+
+
 class AmountRefused(ValueError):
     """An amount that the method does not take; ``message`` is a sentence with the figures."""
 
@@ -109,6 +121,31 @@ def load(table: Path = TABLE) -> tuple[int, int]:
                 row.save(update_fields=list(facts))
                 changed += 1
     return added, changed
+
+
+def edit(method: PaymentMethod, *, shown: str, **changes: object) -> PaymentMethod:
+    """Change limits, step, fee or whether it is offered; from then on ``load`` leaves it alone.
+
+    ``shown`` is what ``figures`` of it was when the operator saw it. Payments that were asked for
+    keep theirs. Raises MethodChanged when somebody else has changed it meanwhile. A second call
+    changes nothing.
+    """
+    with transaction.atomic(durable=True):
+        locked = PaymentMethod.objects.select_for_update(no_key=True).get(pk=method.pk)
+        if all(getattr(locked, name) == value for name, value in changes.items()):
+            return locked
+        if figures(locked) != shown:
+            raise MethodChanged(locked)
+        for name, value in changes.items():
+            setattr(locked, name, value)
+        locked.is_edited = True
+        locked.save(update_fields=[*changes, "is_edited"])
+    return locked
+
+
+def figures(method: PaymentMethod) -> str:
+    """What an operator may change of it, as text to compare."""
+    return ";".join(f"{getattr(method, name)}" for name in EDITABLE)
 
 
 def presets(currency: str) -> Sequence[Decimal]:

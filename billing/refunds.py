@@ -24,7 +24,7 @@ from billing.refusals import Refused
 from billing.settlement import Trail, record
 from console import money
 
-__all__ = ["MoreThanPaid", "Refused", "request", "send", "settle"]
+__all__ = ["MoreThanPaid", "Refused", "left_of", "request", "send", "settle"]
 
 
 class MoreThanPaid(Refused):
@@ -69,7 +69,7 @@ def request(
         there = Refund.objects.filter(pk=key, payment=locked).first()
         if there is not None:
             return there
-        left = locked.refundable - _under_way(locked)
+        left = left_of(locked)
         if amount > left:
             raise MoreThanPaid(locked, left)
         hold = None if past_limit else _set_apart(locked, amount, key, by)
@@ -112,10 +112,11 @@ def send(refund: Refund) -> Refund:
     return refund
 
 
-def settle(payment: Payment, fact: Fact) -> None:
+def settle(payment: Payment, fact: Fact, by: User | None = None) -> None:
     """Do what a gateway says became of a refund; the payment is locked by ``settlement``.
 
     One that was made at the gateway itself gets a row of its own. A second call changes nothing.
+    ``by`` is who confirms it by hand.
     """
     refund = _find(payment, fact)
     if refund is None:
@@ -125,22 +126,22 @@ def settle(payment: Payment, fact: Fact) -> None:
         if refund is None:
             return
     if fact.what == What.REFUNDED and refund.state == RefundState.REQUESTED:
-        _done(payment, refund)
+        _done(payment, refund, by)
     elif fact.what == What.REFUND_FAILED and refund.state != RefundState.FAILED:
-        _failed(payment, refund, fact.about)
+        _failed(payment, refund, fact.about, by)
 
 
-def _done(payment: Payment, refund: Refund) -> None:
+def _done(payment: Payment, refund: Refund, by: User | None) -> None:
     _give_back(payment, refund)
     _post(payment, refund, Kind.REFUND, -refund.amount, "")
     payment.refunded += refund.amount
     payment.save(update_fields=["refunded"])
     refund.state, refund.ended_at = RefundState.DONE, clock()
     refund.save(update_fields=["state", "ended_at"])
-    record(payment, Trail.REFUNDED, refund.ended_at, refund.amount)
+    record(payment, Trail.REFUNDED, refund.ended_at, refund.amount, by=by)
 
 
-def _failed(payment: Payment, refund: Refund, about: str) -> None:
+def _failed(payment: Payment, refund: Refund, about: str, by: User | None) -> None:
     """Also after it was done: a bank may send money back days later."""
     if refund.state == RefundState.DONE:
         _post(payment, refund, Kind.PAYMENT, refund.amount, "/returned")
@@ -150,7 +151,7 @@ def _failed(payment: Payment, refund: Refund, about: str) -> None:
         _give_back(payment, refund)
     refund.state, refund.ended_at, refund.failure = RefundState.FAILED, clock(), about[:200]
     refund.save(update_fields=["state", "ended_at", "failure"])
-    record(payment, Trail.REFUND_FAILED, refund.ended_at, refund.amount, about=about)
+    record(payment, Trail.REFUND_FAILED, refund.ended_at, refund.amount, about=about, by=by)
 
 
 def _find(payment: Payment, fact: Fact) -> Refund | None:
@@ -180,6 +181,11 @@ def _made_elsewhere(payment: Payment, fact: Fact) -> Refund | None:
         gateway_reference=fact.reference,
         created_at=clock(),
     )
+
+
+def left_of(payment: Payment) -> Decimal:
+    """What of the payment can still be refunded: also less what is under way. One query."""
+    return payment.refundable - _under_way(payment)
 
 
 def _under_way(payment: Payment) -> Decimal:

@@ -241,19 +241,20 @@ def _in_review(arrival: Arrival) -> Arrival:
 
 def _apply(payment: Payment, fact: Fact, by: User | None) -> None:
     steps: dict[What, Callable[[Payment, Fact], None]] = {
-        What.PAID: _paid,
         What.DISPUTED: _disputed,
         What.DISPUTE_WON: _dispute_over,
         What.DISPUTE_LOST: _dispute_over,
     }
     if fact.what in _MAY_BECOME:
         _moved(payment, fact, by)
+    elif fact.what == What.PAID:
+        _paid(payment, fact, by)
     elif fact.what in steps:
         steps[fact.what](payment, fact)
     else:
         from billing import refunds  # noqa: PLC0415 - which tells us, too
 
-        refunds.settle(payment, fact)
+        refunds.settle(payment, fact, by)
 
 
 def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
@@ -278,7 +279,7 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
         payment.save(update_fields=changed)
 
 
-def _paid(payment: Payment, fact: Fact) -> None:
+def _paid(payment: Payment, fact: Fact, by: User | None) -> None:
     """Money came: credited if it is what was asked for, else held in review. Each money once."""
     if fact.amount is None or not fact.reference:
         raise ValueError("money has an amount and a name")
@@ -296,9 +297,9 @@ def _paid(payment: Payment, fact: Fact) -> None:
         reason=_doubt(payment, fact),
         arrived_at=now,
     )
-    record(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about)
+    record(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about, by=by)
     if arrival.reason == ReviewReason.NONE:
-        _credit(payment, arrival, payment.amount, None)
+        _credit(payment, arrival, payment.amount, by)
     else:
         arrival.save()
         _hold_in_review(payment, arrival, now)

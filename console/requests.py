@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers, StopUpload
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -59,7 +61,7 @@ def mark_private(get_response: Answer) -> Answer:
 
 
 class RefuseFiles(FileUploadHandler):
-    """No page takes files: nothing that is sent is written anywhere."""
+    """No page takes files unless it says so: nothing that is sent is written anywhere."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Stop reading. The form arrives without the file."""
@@ -71,3 +73,55 @@ class RefuseFiles(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         """Nothing was kept."""
+
+
+class KeepSmallFile(FileUploadHandler):
+    """For a page that takes a file: one, in memory, of at most ``limit`` bytes.
+
+    Of a larger one nothing is kept, and ``is_too_large`` says so; a request that is many times as
+    large is not read to its end.
+    """
+
+    PATIENCE = 5
+
+    def __init__(self, request: HttpRequest, limit: int) -> None:
+        super().__init__(request)
+        self.limit = limit
+        self.is_too_large = False
+        self._kept: BytesIO | None = None
+        self._is_taken = False
+        self._read = 0
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the first file only."""
+        super().new_file(*args, **kwargs)
+        self._kept = None if self._is_taken else BytesIO()
+        self._is_taken = True
+        raise StopFutureHandlers
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        """Keep it while it is small."""
+        self._read += len(raw_data)
+        if self._read > self.PATIENCE * self.limit:
+            self.is_too_large = True
+            raise StopUpload(connection_reset=True)
+        if self._kept is not None and start + len(raw_data) > self.limit:
+            self.is_too_large, self._kept = True, None
+        if self._kept is not None:
+            self._kept.write(raw_data)
+        return None
+
+    def file_complete(self, file_size: int) -> InMemoryUploadedFile | None:
+        """The file, if it was small enough."""
+        if self._kept is None:
+            return None
+        self._kept.seek(0)
+        return InMemoryUploadedFile(
+            self._kept,
+            self.field_name,
+            self.file_name or "",
+            self.content_type or "",
+            file_size,
+            self.charset,
+            self.content_type_extra,
+        )

@@ -15,6 +15,11 @@ from billing.models.alerts import (
     Notice,
     NoticeReader,
 )
+from billing.models.bank import (
+    BankLine,
+    BankStatement,
+    LineOutcome,
+)
 from billing.models.entries import (
     CONTRA,
     DECIMAL_PLACES,
@@ -81,6 +86,8 @@ __all__ = [
     "Arrival",
     "ArrivalState",
     "Balance",
+    "BankLine",
+    "BankStatement",
     "CapChange",
     "Confirmation",
     "Contra",
@@ -98,6 +105,7 @@ __all__ = [
     "HoldState",
     "Kind",
     "Level",
+    "LineOutcome",
     "MethodKind",
     "Notice",
     "NoticeReader",

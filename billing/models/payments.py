@@ -193,6 +193,13 @@ class Payment(models.Model):
                 name="payment_unsettled",
                 condition=Q(state__in=[PaymentState.CREATED, PaymentState.PENDING]),
             ),
+            # What operators look through when money came by bank; paid ones fall out of it.
+            models.Index(
+                F("created_at").desc(),
+                F("id").desc(),
+                name="payment_bank_waiting",
+                condition=Q(gateway="bank_transfer") & ~Q(state=PaymentState.PAID),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,51 @@
+"""Pages of the platform's operators, across all companies."""
+
+from django.urls import path
+
+from billing.views import (
+    operator_bank_transfers,
+    operator_home,
+    operator_methods,
+    operator_payment,
+    operator_refunds,
+    operator_review,
+    operator_statements,
+)
+
+urlpatterns = [
+    path("", operator_home.operator_home, name="operator-home"),
+    path("review/", operator_review.review_list, name="operator-review-list"),
+    path("review/<int:pk>/", operator_review.review, name="operator-review"),
+    path(
+        "bank-transfers/",
+        operator_bank_transfers.bank_transfer_list,
+        name="operator-bank-transfer-list",
+    ),
+    path(
+        "bank-transfers/<uuid:pk>/confirm/",
+        operator_bank_transfers.bank_transfer_confirm,
+        name="operator-bank-transfer-confirm",
+    ),
+    path("payments/<uuid:pk>/", operator_payment.payment, name="operator-payment"),
+    path(
+        "payments/<uuid:pk>/refund/",
+        operator_refunds.refund_new,
+        name="operator-refund-new",
+    ),
+    path("refunds/", operator_refunds.refund_list, name="operator-refund-list"),
+    path("refunds/<uuid:pk>/", operator_refunds.refund_end, name="operator-refund-end"),
+    path("statements/", operator_statements.statement_list, name="operator-statement-list"),
+    path("statements/<int:pk>/", operator_statements.statement, name="operator-statement"),
+    path(
+        "statements/<int:pk>/go-on/",
+        operator_statements.statement_go_on,
+        name="operator-statement-go-on",
+    ),
+    path(
+        "statements/lines/<int:pk>/assign/",
+        operator_statements.line_assign,
+        name="operator-line-assign",
+    ),
+    path("methods/", operator_methods.method_list, name="operator-method-list"),
+    path("methods/<int:pk>/", operator_methods.method_edit, name="operator-method-edit"),
+]

@@ -1,0 +1,55 @@
+"""How amounts of several currencies stand on one page."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django import template
+from django.utils.translation import gettext_lazy as _
+
+from billing.settlement import Trail
+from console import money as writing
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+register = template.Library()
+
+
+@register.filter
+def money(value: Decimal, currency: str) -> str:
+    """``EGP 1,240.50``: exact, with its currency."""
+    return f"{currency} {writing.format_amount(value, writing.currency_decimals(currency))}"
+
+
+@register.filter
+def money_down(value: Decimal, currency: str) -> str:
+    """``EGP 1,240.50``, rounded down: for what may be spent."""
+    return f"{currency} {writing.format_down(value, writing.currency_decimals(currency))}"
+
+
+_WORDS: dict[str, StrPromise] = {
+    Trail.STARTED: _("Started"),
+    Trail.OPENED: _("Checkout opened"),
+    Trail.PENDING: _("Money is on its way"),
+    Trail.ARRIVED: _("Money arrived"),
+    Trail.CREDITED: _("Credited"),
+    Trail.IN_REVIEW: _("Held in review"),
+    Trail.RETURNED: _("Went back"),
+    Trail.FAILED: _("Failed"),
+    Trail.EXPIRED: _("Expired"),
+    Trail.CANCELLED: _("Cancelled"),
+    Trail.REFUND_REQUESTED: _("Refund asked for"),
+    Trail.REFUNDED: _("Refunded"),
+    Trail.REFUND_FAILED: _("Refund failed"),
+    Trail.DISPUTED: _("Disputed"),
+    Trail.DISPUTE_WON: _("Dispute won"),
+    Trail.DISPUTE_LOST: _("Dispute lost"),
+}
+
+
+@register.filter
+def trail_word(what: str) -> str:
+    """What happened, as pages say it."""
+    return str(_WORDS.get(what, what))

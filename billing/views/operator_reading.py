@@ -1,0 +1,105 @@
+"""What the operators' pages read alike: numbers in addresses, balances, and what was shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from accounts.models import Account
+from billing.models import Balance, Payment
+from console import money
+
+PAGE_SIZE = 50
+GATEWAY = "bank_transfer"
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Page(NamedTuple):
+    """A bounded part of a list, and the key of its last row where there are more."""
+
+    rows: Sequence[Model]
+    last: object | None
+
+
+def cut(rows: QuerySet[Row], size: int = PAGE_SIZE) -> Page:
+    """The first rows; one query."""
+    found = list(rows[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    return Page(found, found[-1].pk if more else None)
+
+
+def number_or_404(text: str) -> int:
+    """A row's number in an address. Raises Http404."""
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):
+        raise Http404
+    return int(text)
+
+
+def uuid_or_404(text: str) -> UUID:
+    """A row's id in an address. Raises Http404."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
+def payments() -> QuerySet[Payment]:
+    """Payments with all that pages write of them."""
+    return Payment.objects.select_related("account__master", "master", "method", "by")
+
+
+def holder_of(account: Account) -> Balance:
+    """The balance that money for the account moves today; one query."""
+    return Balance.objects.select_related("account__master").get(
+        master=account.master_id, account=account.holder_id
+    )
+
+
+class Change(NamedTuple):
+    """A holder's credit and what it can spend, now and after so much more."""
+
+    balance: Balance
+    amount: Decimal
+
+    @property
+    def credit_after(self) -> Decimal:
+        """Credit once the amount is posted."""
+        return self.balance.credit + self.amount
+
+    @property
+    def available_after(self) -> Decimal:
+        """Available balance once the amount is posted."""
+        return self.balance.available + self.amount
+
+
+def figures(balance: Balance, *more: Decimal) -> str:
+    """What a page shows and its form brings back, to see whether it is still so."""
+    row = [balance.account_id, *(f"{each:.6f}" for each in (balance.credit, balance.available))]
+    return ";".join([*map(str, row), *(f"{each:.6f}" for each in more)])
+
+
+def changed() -> str:
+    """The sentence for figures that are no longer those that were shown."""
+    return _(
+        "The figures have changed since the page was shown, so nothing was done."
+        " Look at the new ones, then send it again."
+    )
+
+
+def busy() -> str:
+    """The sentence for books that were changing too fast."""
+    return _("The books were busy, so nothing was done. Try again.")
+
+
+def written(amount: Decimal, currency: str) -> str:
+    """``EGP 1,500.00``, for sentences."""
+    return f"{currency} {money.format_amount(amount, money.currency_decimals(currency))}"

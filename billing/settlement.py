@@ -76,7 +76,11 @@ _MAY_BECOME = {
     What.PENDING: (PaymentState.PENDING, {PaymentState.CREATED, PaymentState.FAILED}),
     What.FAILED: (PaymentState.FAILED, {PaymentState.CREATED, PaymentState.PENDING}),
     What.EXPIRED: (PaymentState.EXPIRED, {PaymentState.CREATED, PaymentState.PENDING}),
-    What.CANCELLED: (PaymentState.CANCELLED, {PaymentState.CREATED, PaymentState.PENDING}),
+    # The gateway may tell that it closed the checkout before we note why.
+    What.CANCELLED: (
+        PaymentState.CANCELLED,
+        {PaymentState.CREATED, PaymentState.PENDING, PaymentState.EXPIRED},
+    ),
 }
 _TRAIL = {
     What.PENDING: Trail.PENDING,
@@ -212,8 +216,13 @@ def _keep(gateway: str, event: Event, payment: Payment | None) -> bool:
 
 
 def _find(gateway: str, fact: Fact) -> Payment | None:
-    """The payment that a fact is about, by the gateway's name of it or by ours."""
+    """The payment that a fact is about, by the gateway's names of it or by ours."""
     of_gateway = Payment.objects.filter(gateway=gateway)
+    if fact.money:
+        money = Arrival.objects.filter(gateway=gateway, gateway_reference=fact.money)
+        arrival = money.select_related("payment").first()
+        if arrival is not None:
+            return arrival.payment
     if fact.checkout:
         named = of_gateway.filter(gateway_reference=fact.checkout).first()
         if named is not None:
@@ -241,6 +250,7 @@ def _in_review(arrival: Arrival) -> Arrival:
 
 def _apply(payment: Payment, fact: Fact, by: User | None) -> None:
     steps: dict[What, Callable[[Payment, Fact], None]] = {
+        What.DECLINED: _declined,
         What.PAID: _paid,
         What.DISPUTED: _disputed,
         What.DISPUTE_WON: _dispute_over,
@@ -276,6 +286,15 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
         record(payment, _TRAIL[fact.what], clock(), about=fact.about, by=by)
     if changed:
         payment.save(update_fields=changed)
+
+
+def _declined(payment: Payment, fact: Fact) -> None:
+    """The payer may try again: the payment stays as it is, and says why it is not paid yet."""
+    if not payment.is_open:
+        return
+    payment.failure = fact.about[:200]
+    payment.save(update_fields=["failure"])
+    record(payment, Trail.FAILED, clock(), about=fact.about)
 
 
 def _paid(payment: Payment, fact: Fact) -> None:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("auth/", include("accounts.urls")),
     path("", include("billing.api.routes")),
+    path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),
     path(
         "accounts/<slug:company>/subaccounts/<slug:code>/",

@@ -1,0 +1,23 @@
+"""The sandbox, told of by the settings and telling the live server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from billing import payment_methods
+from billing.sandbox.server import Server
+from tests.billing.payments.counter import KEY, SECRET, open_sandbox
+
+
+@pytest.fixture
+def sandbox(settings, live_server, transactional_db) -> Iterator[Server]:
+    """A sandbox of this test's own."""
+    server = open_sandbox(live_server.url)
+    settings.STRIPE_API_KEY = KEY
+    settings.STRIPE_WEBHOOK_SECRET = SECRET
+    settings.STRIPE_API_BASE = server.address
+    payment_methods.load()
+    yield server
+    server.stop()

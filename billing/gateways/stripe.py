@@ -175,10 +175,14 @@ class Stripe:
                 "amount": amount,
                 "metadata": {"refund": str(refund.pk), "payment": str(payment.pk)},
             }
-            answer = client.v1.refunds.create(asked, {"idempotency_key": str(refund.pk)}).to_dict()
-            # A repeated question gets the first answer, which may be old by now.
-            if answer["status"] not in {"succeeded", "failed", "canceled"}:
-                answer = client.v1.refunds.retrieve(answer["id"]).to_dict()
+            # Stripe forgets idempotency keys after a day, and a refund may wait for longer.
+            of_money: Any = {"payment_intent": asked["payment_intent"], "limit": 100}
+            made = client.v1.refunds.list(of_money).to_dict()["data"]
+            name = str(refund.pk)
+            answer = next((each for each in made if each["metadata"].get("refund") == name), None)
+            if answer is None:
+                created = client.v1.refunds.create(asked, {"idempotency_key": name})
+                answer = created.to_dict()
             facts = stripe_facts.of_refund(answer)
             return RefundAnswer(str(answer["id"]), facts[0] if facts else None)
 

@@ -29,13 +29,13 @@ class _Impatient(RequestsClient):
         super().__init__(timeout=_ONE_REQUEST)
         self._end = time.monotonic() + PATIENCE
 
-    def request(
+    def request(  # type: ignore[override]  # as the SDK's own
         self,
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
         post_data: Any = None,
-    ) -> tuple[bytes, int, Mapping[str, str]]:  # type: ignore[override]  # as the SDK's own
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         self._timeout = min(_ONE_REQUEST, self._left())
         stream, status, answered = super().request_stream(method, url, headers, post_data)
         body = bytearray()

@@ -95,7 +95,7 @@ def page(title: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)}</title><link rel="stylesheet" href="/style.css">'
         '<link rel="icon" href="data:,"></head>'
-        '<body><p class="banner">Sandbox: no money moves</p>'
+        '<body><header class="banner">Sandbox: no money moves</header>'
         f"<main>{body}</main></body></html>"
     )
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 from uuid import UUID, uuid5
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from accounts.models import User
 from billing.gateways.protocol import Event, Fact, What
@@ -76,7 +77,11 @@ _MAY_BECOME = {
     What.PENDING: (PaymentState.PENDING, {PaymentState.CREATED, PaymentState.FAILED}),
     What.FAILED: (PaymentState.FAILED, {PaymentState.CREATED, PaymentState.PENDING}),
     What.EXPIRED: (PaymentState.EXPIRED, {PaymentState.CREATED, PaymentState.PENDING}),
-    What.CANCELLED: (PaymentState.CANCELLED, {PaymentState.CREATED, PaymentState.PENDING}),
+    # The gateway may tell that it closed the checkout before we note why.
+    What.CANCELLED: (
+        PaymentState.CANCELLED,
+        {PaymentState.CREATED, PaymentState.PENDING, PaymentState.EXPIRED},
+    ),
 }
 _TRAIL = {
     What.PENDING: Trail.PENDING,
@@ -112,7 +117,7 @@ def receive(*, gateway: str, event: Event) -> Learnt:
             return Learnt(payment, is_new=False)
         for each, fact in zip(found, event.facts, strict=True):
             if each is not None:
-                _apply(_lock(each), fact, None)
+                _apply(each if len(found) == 1 else _lock(each), fact, None)
         return Learnt(payment, is_new=True)
 
     return transact(work)
@@ -180,7 +185,20 @@ def record(
     by: User | None = None,
 ) -> None:
     """Write a line of the payment's trail."""
-    PaymentEvent.objects.create(
+    _line(payment, what, at, amount, currency, about=about, by=by).save()
+
+
+def _line(
+    payment: Payment,
+    what: Trail,
+    at: datetime,
+    amount: Decimal | None = None,
+    currency: str = "",
+    *,
+    about: str = "",
+    by: User | None = None,
+) -> PaymentEvent:
+    return PaymentEvent(
         master_id=payment.master_id,
         payment=payment,
         what=what,
@@ -212,11 +230,15 @@ def _keep(gateway: str, event: Event, payment: Payment | None) -> bool:
 
 
 def _find(gateway: str, fact: Fact) -> Payment | None:
-    """The payment that a fact is about, by the gateway's name of it or by ours."""
-    of_gateway = Payment.objects.filter(gateway=gateway)
+    """The payment that a fact is about, by the gateway's names of it or by ours; locked."""
+    of_gateway = _locking().filter(gateway=gateway)
+    if fact.money:
+        money = Arrival.objects.filter(gateway=gateway, gateway_reference=fact.money)
+        arrival = money.first()
+        if arrival is not None:
+            return _lock(arrival.payment)
     if fact.checkout:
-        named = of_gateway.filter(gateway_reference=fact.checkout).first()
-        if named is not None:
+        for named in of_gateway.filter(gateway_reference=fact.checkout):
             return named
     try:
         return of_gateway.filter(pk=UUID(fact.payment)).first()
@@ -225,11 +247,12 @@ def _find(gateway: str, fact: Fact) -> Payment | None:
 
 
 def _lock(payment: Payment) -> Payment:
-    return (
-        Payment.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("account__master")
-        .get(pk=payment.pk)
-    )
+    return _locking().get(pk=payment.pk)
+
+
+def _locking() -> QuerySet[Payment]:
+    locking = Payment.objects.select_for_update(no_key=True, of=("self",))
+    return locking.select_related("account__master")
 
 
 def _in_review(arrival: Arrival) -> Arrival:
@@ -241,6 +264,7 @@ def _in_review(arrival: Arrival) -> Arrival:
 
 def _apply(payment: Payment, fact: Fact, by: User | None) -> None:
     steps: dict[What, Callable[[Payment, Fact], None]] = {
+        What.DECLINED: _declined,
         What.DISPUTED: _disputed,
         What.DISPUTE_WON: _dispute_over,
         What.DISPUTE_LOST: _dispute_over,
@@ -279,6 +303,15 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
         payment.save(update_fields=changed)
 
 
+def _declined(payment: Payment, fact: Fact) -> None:
+    """The payer may try again: the payment stays as it is, and says why it is not paid yet."""
+    if not payment.is_open:
+        return
+    payment.failure = fact.about[:200]
+    payment.save(update_fields=["failure"])
+    record(payment, Trail.FAILED, clock(), about=fact.about)
+
+
 def _paid(payment: Payment, fact: Fact, by: User | None) -> None:
     """Money came: credited if it is what was asked for, else held in review. Each money once."""
     if fact.amount is None or not fact.reference:
@@ -297,10 +330,11 @@ def _paid(payment: Payment, fact: Fact, by: User | None) -> None:
         reason=_doubt(payment, fact),
         arrived_at=now,
     )
-    record(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about, by=by)
+    came = _line(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about, by=by)
     if arrival.reason == ReviewReason.NONE:
-        _credit(payment, arrival, payment.amount, by)
+        _credit(payment, arrival, payment.amount, by, came)
     else:
+        came.save()
         arrival.save()
         _hold_in_review(payment, arrival, now)
 
@@ -327,8 +361,14 @@ def _hold_in_review(payment: Payment, arrival: Arrival, now: datetime) -> None:
     record(payment, Trail.IN_REVIEW, now, arrival.amount, arrival.currency, about=str(about))
 
 
-def _credit(payment: Payment, arrival: Arrival, amount: Decimal, by: User | None) -> None:
-    """Post the money to the account, and draw its receipt's number."""
+def _credit(
+    payment: Payment, arrival: Arrival, amount: Decimal, by: User | None, *came: PaymentEvent
+) -> None:
+    """Post the money to the account, and draw its receipt's number; ``came`` begins the trail.
+
+    The number is drawn as late as can be: until the commit it keeps the company's other payments
+    waiting.
+    """
     first = payment.state != PaymentState.PAID
     name = str(payment.pk) if first else _name(payment, arrival.gateway_reference)
     posting = Posting(
@@ -343,14 +383,19 @@ def _credit(payment: Payment, arrival: Arrival, amount: Decimal, by: User | None
         origin=Origin.PAYMENT,
         by=by.pk if by else None,
     )
-    now = clock()
     if outcome.refusal is not None:
         # Only a balance that would have more digits than the books.
         arrival.reason = ReviewReason.TOO_LARGE
+        PaymentEvent.objects.bulk_create(came)
         arrival.save()
-        _hold_in_review(payment, arrival, now)
+        _hold_in_review(payment, arrival, clock())
         return
     posted_at = outcome.rows[0].posted_at
+    payment.state = PaymentState.PAID
+    payment.paid_at = payment.paid_at or posted_at
+    payment.credited += amount
+    payment.failure = ""
+    payment.save(update_fields=["state", "paid_at", "credited", "failure"])
     arrival.state = ArrivalState.CREDITED
     arrival.credited = amount
     arrival.ended_at, arrival.ended_by = posted_at, by
@@ -359,12 +404,8 @@ def _credit(payment: Payment, arrival: Arrival, amount: Decimal, by: User | None
         cursor.execute(NEXT_RECEIPT, [payment.master_id, arrival.receipt_year])
         [arrival.receipt_number] = cursor.fetchone()
     arrival.save()
-    payment.state = PaymentState.PAID
-    payment.paid_at = payment.paid_at or posted_at
-    payment.credited += amount
-    payment.failure = ""
-    payment.save(update_fields=["state", "paid_at", "credited", "failure"])
-    record(payment, Trail.CREDITED, now, amount, about=arrival.receipt, by=by)
+    credited = _line(payment, Trail.CREDITED, posted_at, amount, about=arrival.receipt, by=by)
+    PaymentEvent.objects.bulk_create([*came, credited])
 
 
 def _name(payment: Payment, reference: str) -> str:

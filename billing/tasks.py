@@ -16,7 +16,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from billing import holds, notice_mails
+from billing import holds, notice_mails, reconciliation
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,18 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
     await manager.delete_old_jobs(
         HOURS_OF_FAILURE, include_failed=True, include_cancelled=True, include_aborted=True
     )
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="reconcile_payments")
+def reconcile_payments(timestamp: int) -> None:
+    """Ask the gateways about payments and refunds that nobody has told us of, every minute.
+
+    A message that got lost costs a customer minutes, not their money. What one run leaves, the
+    next one finds.
+    """
+    asked = reconciliation.run()
+    logger.log(logging.INFO if asked else logging.DEBUG, "Asked about %d payments.", asked)
 
 
 @app.task(retry=MAIL)

@@ -215,6 +215,38 @@ API_REQUESTS_PER_SECOND = env.int(
 # Requests without a valid key from one address.
 API_FAILURES_PER_MINUTE = 60
 
+# --- Payments ------------------------------------------------------------------------------
+
+# Without a key no method of Stripe is offered. The demo makes a key of its own sandbox.
+STRIPE_API_KEY = env.str(
+    "STRIPE_API_KEY",
+    default="",
+    validate=validate.Regexp(
+        r"((sk|rk)_(test|live)_[A-Za-z0-9_]+|sk_sandbox_[A-Za-z0-9_-]+)?\Z",
+        error="It must be a secret key of Stripe: sk_test_... or sk_live_...",
+    ),
+)
+STRIPE_WEBHOOK_SECRET = env.str(
+    "STRIPE_WEBHOOK_SECRET",
+    default="",
+    validate=validate.Regexp(r"(whsec_\S+)?\Z", error="It must be like whsec_..."),
+)
+# Empty for Stripe's own; another one only for the sandbox, which is on this machine.
+STRIPE_API_BASE = env.str(
+    "STRIPE_API_BASE",
+    default="",
+    validate=validate.Regexp(
+        r"(http://(127\.0\.0\.1|localhost):[0-9]{1,5})?\Z",
+        error="It must be empty, or the sandbox's address: http://127.0.0.1:8001",
+    ),
+)
+if bool(STRIPE_API_KEY) != bool(STRIPE_WEBHOOK_SECRET):
+    raise ValueError("STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET are set together, or neither is")
+if bool(STRIPE_API_BASE) != STRIPE_API_KEY.startswith("sk_sandbox_"):
+    raise ValueError(
+        "STRIPE_API_BASE is set for a key of the sandbox (sk_sandbox_...), and only so"
+    )
+
 # --- Hardening -----------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -238,6 +270,8 @@ FILE_UPLOAD_HANDLERS = ["console.requests.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
+# Where a checkout's form is sent on to: browsers hold form-action against redirects, too.
+_checkout = [STRIPE_API_BASE or "https://checkout.stripe.com"] if STRIPE_API_KEY else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -246,7 +280,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF],
+        "form-action": [SELF, *_checkout],
         "frame-ancestors": [NONE],
     }
 }
@@ -272,5 +306,7 @@ LOGGING = {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # That a job ran stands in its row; only what goes wrong is worth a line.
         "procrastinate": {"level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},
+        # Each request that goes out would be a line, and with DEBUG all that is in it.
+        "stripe": {"level": "WARNING"},
     },
 }

@@ -17,6 +17,7 @@ urlpatterns = [
     path("auth/", include("accounts.urls")),
     path("", include("billing.api.routes")),
     path("operator/", include("billing.operator_urls")),
+    path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),
     path(
         "accounts/<slug:company>/subaccounts/<slug:code>/",

@@ -14,6 +14,8 @@ MODULES = {
     "regional": "billing.gateways.regional",
     "bank_transfer": "billing.gateways.bank_transfer",
 }
+# Those that tell us by themselves what happened.
+WITH_WEBHOOKS = frozenset({"stripe", "regional"})
 
 
 @cache

@@ -45,6 +45,7 @@ class What(StrEnum):
     """What a gateway can tell of a payment."""
 
     PENDING = "pending"  # the payer has done their part; money is on its way, or will be
+    DECLINED = "declined"  # an attempt failed; the checkout is open, the payer may try again
     PAID = "paid"  # money is there: amount, currency and reference are those of the money
     FAILED = "failed"
     EXPIRED = "expired"
@@ -62,14 +63,16 @@ class Fact:
 
     ``checkout`` is what the gateway calls the checkout, ``payment`` our payment's id where it
     knows it, as text, believed only as far as the two agree. ``reference`` names the money, refund
-    or dispute itself, and is the same however often it is told. ``amount`` is in ``currency``, in
-    whole units with the currency's decimals, fee included. ``account`` is the code of the account
-    that the gateway was told it is for, as ``company/account``.
+    or dispute itself, and is the same however often it is told; ``money`` is the name of the money
+    that a refund or dispute is about. ``amount`` is in ``currency``, in whole units with the
+    currency's decimals, fee included. ``account`` is the code of the account that the gateway was
+    told it is for, as ``company/account``.
     """
 
     what: What
     checkout: str = ""
     payment: str = ""
+    money: str = ""
     reference: str = ""
     amount: Decimal | None = None
     currency: str = ""

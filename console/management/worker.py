@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
+from console.management import stripe_sandbox
+
 logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds that a running job has to come to its end
@@ -21,11 +23,14 @@ PAUSE = 2.0  # seconds before a worker that broke down is started again
 
 
 @contextmanager
-def beside(server: socket.socket) -> Iterator[None]:
+def beside(
+    server: socket.socket, *, sandbox: socket.socket | None = None, console: str = ""
+) -> Iterator[None]:
     """Run the jobs in a child process until the block ends, or this process, however it ends.
 
     A line between the two tells each that the other is gone, kill -9 included: no pid has to be
-    believed. The child does not keep `server`, the web server's socket. No connection to the
+    believed. The child does not keep `server`, the web server's socket; it serves the payment
+    sandbox on `sandbox`, which tells the console at the address `console`. No connection to the
     database may be open, and no thread may run.
     """
     parent = os.getpid()
@@ -34,9 +39,13 @@ def beside(server: socket.socket) -> Iterator[None]:
     if not child:
         ours.close()
         server.close()
+        if sandbox is not None:
+            stripe_sandbox.serve(sandbox, console)
         _work(theirs)
         sys.exit()
     theirs.close()
+    if sandbox is not None:
+        sandbox.close()
     try:
         yield
     finally:

@@ -21,6 +21,7 @@ BENCHMARKS = (
     "usage_file",
     "overview",
     "as_of",
+    "webhooks",
     "pages",
 )
 

@@ -1,8 +1,11 @@
-"""The console's addresses and one more: the least that a view which reads can do."""
+"""The console's addresses and the least that a view which reads can do, signed and not."""
 
+import stripe
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import Account
 
@@ -14,4 +17,18 @@ def trivial(request: HttpRequest, pk: int) -> JsonResponse:
     return JsonResponse({"code": account.code, "name": account.name})
 
 
-urlpatterns = [path("bench/<int:pk>", trivial), path("", include("console.urls"))]
+@csrf_exempt
+@login_not_required
+def signed(request: HttpRequest, pk: int) -> JsonResponse:
+    """The same, for whoever has signed what they sent."""
+    stripe.WebhookSignature.verify_header(
+        request.body, request.headers["Stripe-Signature"], settings.STRIPE_WEBHOOK_SECRET, 300
+    )
+    return trivial(request, pk)
+
+
+urlpatterns = [
+    path("bench/<int:pk>", trivial),
+    path("bench/signed/<int:pk>", signed),
+    path("", include("console.urls")),
+]

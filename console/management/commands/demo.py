@@ -20,7 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from billing import demo
-from console.management import worker
+from console.management import stripe_sandbox, worker
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
@@ -41,11 +41,13 @@ class Command(BaseCommand):
         if "BASE_URL" not in os.environ:
             # The port is known only here, and the worker's mails lead to it.
             settings.BASE_URL = f"http://localhost:{port}"
+        sandbox = stripe_sandbox.prepare()
         self.stdout.write("Preparing the demo...")
         self.stdout.flush()
         with _one_at_a_time():
             call_command("migrate", interactive=False, verbosity=0)
             call_command("createcachetable", verbosity=0)
+            call_command("load_payment_methods", verbosity=0)
             call_command("load_demo")
             if not _static_files_are_collected():
                 call_command("collectstatic", interactive=False, verbosity=0)
@@ -55,7 +57,8 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(f"Port {wanted} is busy: using {port} instead."))
         self.stdout.write(self._welcome(port))
         self.stdout.flush()
-        with worker.beside(listener):
+        console = f"http://{HOST}:{port}"
+        with worker.beside(listener, sandbox=sandbox, console=console):
             _Server(listener).run()
 
     def _welcome(self, port: int) -> str:

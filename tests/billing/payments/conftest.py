@@ -1,4 +1,4 @@
-"""The sandbox, told of by the settings and telling the live server; and who sends what on pages."""
+"""The sandbox, which the settings name and which tells the live server; and who looks at pages."""
 
 from __future__ import annotations
 

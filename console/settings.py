@@ -70,6 +70,17 @@ BASE_URL = env.str(
     ),
 )
 
+# Where customers are sent to pay, and nowhere else: the origins of the gateways' hosted pages.
+_ORIGIN = validate.Regexp(
+    r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?\Z",
+    error="Each must be an origin like https://checkout.stripe.com, without a path.",
+)
+CHECKOUT_ORIGINS: list[str] = env.list(
+    "CHECKOUT_ORIGINS",
+    default=["https://checkout.stripe.com"],
+    validate=lambda origins: [_ORIGIN(origin) for origin in origins],
+)
+
 # --- The application -----------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -1,0 +1,39 @@
+"""A gateway that is there in all tests of the customers' pages, and who opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from billing import gateways, payment_methods
+from tests.billing.payments import paper as paper_module
+from tests.billing.payments.paper import PAGE, Paper
+from tests.factories import Cast
+
+
+@pytest.fixture
+def paper(cast: Cast, monkeypatch, settings) -> Iterator[Paper]:
+    """The one gateway behind every method."""
+    fresh = Paper()
+    monkeypatch.setattr(paper_module, "GATEWAY", fresh)
+    names = ("stripe", "regional", "bank_transfer")
+    monkeypatch.setattr(gateways, "MODULES", dict.fromkeys(names, paper_module.__name__))
+    settings.CHECKOUT_ORIGINS = [PAGE]
+    gateways.gateway.cache_clear()
+    payment_methods.load()
+    yield fresh
+    gateways.gateway.cache_clear()
+
+
+@pytest.fixture
+def browser(client: Client) -> Callable[[User], Client]:
+    """The browser of somebody who has signed in."""
+
+    def browser(user: User) -> Client:
+        client.force_login(user)
+        return client
+
+    return browser

@@ -77,12 +77,12 @@ def _about_master(access: Access, line: Line) -> Notice:
 
 def _about_one(access: Access, line: Line) -> Notice:
     company, names = access.company, {"name": line.account.name}
-    # An admin of the company has its credit at hand; the account's own people can pay.
+    # An admin of the company has its credit at hand; the account's own people can pay, or ask.
     offer, ask = _top_up(access, line.account), ""
     if access.can_transfer:
         new = reverse("transfer-new", args=[company.code])
         offer = {"href": f"{new}?to={line.account.pk}", "action": _("Transfer credit")}
-    elif not offer and not access.user.is_staff:
+    elif not access.user.is_staff:
         ask = _ask(company)
     if line.state == "suspended":
         return Notice(

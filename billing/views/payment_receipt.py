@@ -14,12 +14,14 @@ from billing import settlement
 from billing.models import Entry, Kind, Origin
 from billing.payment_words import who
 from billing.views.payment_reading import payment_or_404
-from console.pdf import render_pdf
 
 
 @require_safe
 def payment_receipt(request: HttpRequest, company: str, pk: UUID, number: str) -> HttpResponse:
     """The receipt with this number, ``2026-000017``, of one of the payment's moneys."""
+    # A second to import, and libraries of the system: only who wants a document needs them.
+    from console.pdf import render_pdf  # noqa: PLC0415
+
     access = access_or_404(request.user, company)
     payment = payment_or_404(access, pk)
     match = re.fullmatch(r"([0-9]{4})-([0-9]{6,9})", number, re.ASCII)

@@ -76,7 +76,8 @@ def news_of(
             ),
         )
     if text is not None:
-        return News(status.tone or "info", f"{status.label}.", text(payment))
+        kind = "danger" if status == Status.FAILED else "info"
+        return News(kind, f"{status.label}.", text(payment))
     if status == Status.IN_REVIEW:
         return News("warning", _("In review."), " ".join(_reviews(payment, arrivals)))
     return News(status.tone or "info", f"{status.label}.", _done(payment, status))

@@ -91,6 +91,7 @@ def test_one_pays_on_the_hosted_page_and_the_return_page_waits_for_the_truth(
         page.locator("#payment-body").get_by_text("EGP 500.00 are credited to Nile Retail Group.")
     ).to_be_visible(timeout=10_000)
     expect(page.get_by_role("link", name="(PDF)")).to_be_visible()
+    expect(page.get_by_text("You came back from the payment service.")).to_have_count(0)
     look(page, "payment-paid")
     assert balance_of(cast.nile).credit == 10_500
 

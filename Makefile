@@ -8,6 +8,8 @@ BIN := .venv/bin
 # Written when .venv holds what uv.lock says.
 SYNCED := .venv/.synced
 CHROMIUM := /usr/bin/chromium
+# Written when documents can be set: WeasyPrint finds its libraries, and there are fonts.
+PDF := .venv/.pdf
 # An accountant that does not know us: the tests have it check the books.
 HLEDGER := /usr/bin/hledger
 
@@ -56,13 +58,13 @@ help: ## list these commands
 	@echo "make COMMAND, where COMMAND is one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
-demo: $(SYNCED) ## serve the console with demo data until Ctrl-C (PORT=8000)
+demo: $(SYNCED) $(PDF) ## serve the console with demo data until Ctrl-C (PORT=8000)
 	@$(BIN)/python manage.py demo
 
-test: $(SYNCED) $(CHROMIUM) $(HLEDGER) ## run all tests (ARGS="-k transfer" for some of them)
+test: $(SYNCED) $(PDF) $(CHROMIUM) $(HLEDGER) ## run all tests (ARGS="-k transfer" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(SYNCED) ## check style, types, the direction of imports, settings and migrations
+lint: $(SYNCED) $(PDF) ## check style, types, the direction of imports, settings and migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(PRODUCTION) $(BIN)/mypy .
@@ -76,7 +78,7 @@ lint: $(SYNCED) ## check style, types, the direction of imports, settings and mi
 		grep -vxE 'https://(pypi\.org|files\.pythonhosted\.org)' || \
 		{ echo >&2 "uv.lock names a host that is not PyPI's."; exit 1; }
 
-bench: $(SYNCED) ## measure speed (FULL=1 for the large sizes)
+bench: $(SYNCED) $(PDF) ## measure speed (FULL=1 for the large sizes)
 	@$(BIN)/uv sync --quiet --locked --inexact --group bench
 	@$(BIN)/python -m tests.benchmarks
 
@@ -100,6 +102,12 @@ $(BIN)/uv:
 	@echo "Installing the Python packages into .venv."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+$(PDF): | $(SYNCED)
+	@{ $(BIN)/python -c 'import weasyprint' 2>/dev/null && { ! command -v apt-get >/dev/null || test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf; }; } || { \
+		$(call apt,libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core fonts-dejavu-core); \
+	}
+	@touch $@
 
 $(CHROMIUM):
 	@$(call apt,chromium fonts-dejavu-core)

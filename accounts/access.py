@@ -1,16 +1,17 @@
 """Who may see and do what: the table of roles, as code.
 
-| role             | view            | transfer | whole tree | manage | suspend        | alerts  |
-|------------------|-----------------|----------|------------|--------|----------------|---------|
-| member           | own subaccounts | no       | no         | no     | no             | sees    |
-| subaccount admin | own subaccounts | no       | no         | no     | no             | of own  |
-| finance          | whole tree      | no       | yes        | no     | no             | sees    |
-| master admin     | whole tree      | yes      | yes        | yes    | any subaccount | of all  |
-| operator         | everything      | no       | yes        | no     | master too     | sees    |
+| role             | view            | move, manage | all | suspend        | alerts | top up |
+|------------------|-----------------|--------------|-----|----------------|--------|--------|
+| member           | own subaccounts | no           | no  | no             | sees   | own    |
+| subaccount admin | own subaccounts | no           | no  | no             | of own | own    |
+| finance          | whole tree      | no           | yes | no             | sees   | no     |
+| master admin     | whole tree      | yes          | yes | any subaccount | of all | any    |
+| operator         | everything      | no           | yes | master too     | sees   | no     |
 
-To manage is to open, rename and close subaccounts, to switch their balance mode and to set their
-spending caps. What the platform has suspended, only an operator restores. Alerts are set for
-accounts with a balance of their own.
+To move is to transfer credit; to manage is to open, rename and close subaccounts, to switch their
+balance mode and to set their spending caps; to see all is to see the whole tree. What the platform
+has suspended, only an operator restores. Alerts are set for accounts with a balance of their own,
+and only those are topped up: for a shared subaccount one tops up the master account.
 
 What one may not see answers 404; what one may see but not do answers 403 with a sentence.
 """
@@ -27,7 +28,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import MASTER_ROLES, Account, AccountQuerySet, Membership, Role, User
+from accounts.models import MASTER_ROLES, Account, AccountQuerySet, Membership, Role, State, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,21 @@ class Access:
     def can_alert_any(self) -> bool:
         """Whether there may be an account here whose alerts the person may set."""
         return self.can_manage or Role.SUBACCOUNT_ADMIN in self.roles.values()
+
+    @property
+    def pays_for_any(self) -> bool:
+        """Whether there may be an account here that the person may top up, shared or not."""
+        return any(role != Role.FINANCE for role in self.roles.values())
+
+    def pays_for(self, account: Account) -> bool:
+        """Whether topping up this account would be the person's, had it a balance of its own."""
+        role = self.roles.get(account.pk)
+        return self.can_manage or role in {Role.SUBACCOUNT_ADMIN, Role.MEMBER}
+
+    def can_top_up(self, account: Account) -> bool:
+        """Whether the person may pay money in to this account as it stands."""
+        is_allocated = not account.is_shared and account.state != State.CLOSED
+        return is_allocated and self.pays_for(account)
 
     @property
     def can_switch(self) -> bool:
@@ -143,6 +159,30 @@ class Access:
                     "Only an admin of the account, or of the master account, can set its alerts"
                     " and choose who is told."
                 )
+            )
+
+    def require_top_up(self, account: Account) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may top up the account."""
+        names = {"name": account.name, "company": self.company.name}
+        if not self.pays_for(account):
+            raise PermissionDenied(
+                _(
+                    "Only the people of %(name)s and the admins of %(company)s can top it up and"
+                    " pay for it."
+                )
+                % names
+                if not account.is_master
+                else _("Only an admin of %(company)s can top up its master account.") % names
+            )
+        if account.state == State.CLOSED:
+            raise PermissionDenied(_("%(name)s is closed and takes no payments.") % names)
+        if account.is_shared:
+            raise PermissionDenied(
+                _(
+                    "%(name)s draws on the balance of %(company)s, which its admins top up: ask"
+                    " one of them."
+                )
+                % names
             )
 
     @property

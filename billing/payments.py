@@ -33,6 +33,7 @@ __all__ = [
     "GatewayError",
     "MethodGone",
     "cancel",
+    "cannot_top_up",
     "open_checkout",
     "start",
     "visible_to",
@@ -79,7 +80,9 @@ def start(
     there = Payment.objects.filter(master=account.master_id, key=key).first()
     if there is not None:
         return there
-    _check_account(account)
+    refusal = cannot_top_up(account)
+    if refusal is not None:
+        raise refusal
     if method.pk not in {each.pk for each in offered(account.company)}:
         raise MethodGone(
             _("%(method)s is not offered any more. Choose another method.")
@@ -142,6 +145,25 @@ def cancel(payment: Payment, *, by: User | None) -> Payment:
     return payment
 
 
+def cannot_top_up(account: Account) -> CannotTopUp | None:
+    """Why the account takes no payment as it stands, whoever asks; None if it does."""
+    names = {"name": account.name, "company": account.company.name}
+    if account.state == State.CLOSED:
+        return CannotTopUp(
+            _("%(name)s is closed and takes no payments.") % names, account=account.pk
+        )
+    if account.is_shared:
+        return CannotTopUp(
+            _(
+                "%(name)s draws on the balance of %(company)s and has none of its own."
+                " Top up %(company)s instead."
+            )
+            % names,
+            account=account.pk,
+        )
+    return None
+
+
 def visible_to(user: User | AnonymousUser, company: Account) -> QuerySet[Payment]:
     """The company's payments for accounts that the person may see."""
     return Payment.objects.filter(
@@ -172,23 +194,6 @@ def _note_checkout(payment: Payment, checkout: Checkout) -> Payment:
         )
         record(locked, Trail.OPENED, clock())
     return locked
-
-
-def _check_account(account: Account) -> None:
-    if account.state == State.CLOSED:
-        raise CannotTopUp(
-            _("%(name)s is closed and takes no payments.") % {"name": account.name},
-            account=account.pk,
-        )
-    if account.is_shared:
-        raise CannotTopUp(
-            _(
-                "%(name)s draws on the balance of %(company)s and has none of its own."
-                " Top up %(company)s instead."
-            )
-            % {"name": account.name, "company": account.company.name},
-            account=account.pk,
-        )
 
 
 def _new_reference() -> str:

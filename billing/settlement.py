@@ -174,6 +174,32 @@ def return_arrival(arrival: Arrival, *, by: User) -> Arrival:
     return transact(work)
 
 
+def posted_as(payment: Payment) -> list[str]:
+    """The references of all that may have been posted for the payment, by what came of it."""
+    name = str(payment.pk)
+    moneys = [_name(payment, each.gateway_reference) for each in payment.arrivals.all()]
+    refunds = [f"{name}/{refund.pk}" for refund in payment.refunds.all()]
+    disputes = [_name(payment, each.gateway_reference) for each in payment.disputes.all()]
+    return [
+        name,
+        *moneys,
+        *(refund + suffix for refund in refunds for suffix in ("", "/returned")),
+        *(dispute + suffix for dispute in disputes for suffix in ("", "/won")),
+    ]
+
+
+def credited_as(payment: Payment, arrival: Arrival) -> str:
+    """The reference of the posting that credited this money: the payment's name for the first."""
+    first = (
+        payment.arrivals.filter(state=ArrivalState.CREDITED)
+        .order_by("ended_at", "receipt_year", "receipt_number")
+        .first()
+    )
+    if first is not None and first.pk == arrival.pk:
+        return str(payment.pk)
+    return _name(payment, arrival.gateway_reference)
+
+
 def record(
     payment: Payment,
     what: Trail,

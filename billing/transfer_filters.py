@@ -63,7 +63,8 @@ class AmountFilter(Filter):  # type: ignore[misc]
     field_class = HistoryAmountField
 
 
-def _day(label: Any) -> DateFilter:
+def day_filter(label: Any) -> DateFilter:
+    """A bound of days; the filter's ``by_day`` does what it means."""
     return DateFilter(
         label=label,
         method="by_day",
@@ -81,8 +82,8 @@ class TransferFilter(FilterSet):  # type: ignore[misc]
     nothing.
     """
 
-    date_from = _day(_("From day"))
-    date_to = _day(_("To day"))
+    date_from = day_filter(_("From day"))
+    date_to = day_filter(_("To day"))
     account = ChoiceFilter(
         label=_("Account"),
         method="by_account",

@@ -97,6 +97,7 @@ def account_page(request: HttpRequest, company: str, code: str) -> HttpResponse:
         "pool": pool if access.sees_tree else None,
         "month": Months(today).first,
         "spending": spending(access.company, Months(today).first),
+        "can_top_up": access.can_top_up(account),
         "is_transfer_source": not transfers.cannot_move_from(account),
         "is_transfer_destination": not transfers.cannot_move_to(account),
         "actions": _actions(access, account, by_platform=history["by_platform"]),

@@ -89,6 +89,11 @@ def format_amount(value: Decimal, decimals: int, *, sign: bool = False) -> str:
     return "+" + text if sign and value > 0 else text
 
 
+def plain_amount(value: Decimal, decimals: int) -> str:
+    """``1240.50``: as ``read_amount`` reads it, with more decimals where the amount has them."""
+    return f"{value:.{max(decimals, -_exponent(value))}f}"
+
+
 def format_down(value: Decimal, decimals: int) -> str:
     """The amount rounded down to the currency: what may be spent is never overstated."""
     return format_amount(round_down(value, decimals), decimals)

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access, access_or_404
+from accounts.models import Account
 from console import chart_section, overview_figures, overview_table, runway_words
 from console.chart_section import Asked
 from console.htmx import wants_fragment
@@ -112,6 +113,7 @@ def _whole(
     if response is None:
         tree = overview_figures.read(access, now)
         context |= {"tree": tree, "alone": _alone(tree), "month": tree.month}
+        context["top_up"] = _top_up(access, tree)
         context |= overview_table.page_of(request, tree)
         context |= _days(context)
         context |= _chart(tree, chart) | _movements(access, tree, now, which)
@@ -161,6 +163,13 @@ def _alone(tree: Tree) -> Line | None:
     if tree.master is None and len(tree.subaccounts) == 1:
         return tree.subaccounts[0]
     return None
+
+
+def _top_up(access: Access, tree: Tree) -> Account | None:
+    """The account that the page's button tops up: the first that the person may; None for none."""
+    lines = [tree.master] if tree.master else []
+    found = (line.account for line in [*lines, *tree.subaccounts])
+    return next((account for account in found if access.can_top_up(account)), None)
 
 
 def _chart(tree: Tree, wanted: Asked) -> dict[str, Any]:

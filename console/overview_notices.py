@@ -36,7 +36,7 @@ def notices_of(access: Access, tree: Tree) -> list[Notice]:
     company = access.company
     notices = []
     if tree.master and tree.master.needs_attention:
-        notices.append(_about_master(company, tree.master))
+        notices.append(_about_master(access, tree.master))
     for state in ("suspended", "restricted", "low"):
         lines = [line for line in tree.subaccounts if line.state == state and line.needs_attention]
         if state == "suspended" and tree.master and tree.master.state == state:
@@ -54,7 +54,8 @@ def notices_of(access: Access, tree: Tree) -> list[Notice]:
     return sorted(notices, key=lambda notice: notice.kind != "danger")
 
 
-def _about_master(company: Account, line: Line) -> Notice:
+def _about_master(access: Access, line: Line) -> Notice:
+    company, offer = access.company, _top_up(access, line.account)
     if line.state == "suspended":
         return Notice(
             "danger",
@@ -64,18 +65,20 @@ def _about_master(company: Account, line: Line) -> Notice:
     if line.state == "restricted":
         fresh = line.balance.last_seq == 0
         title = _("There is nothing to spend yet.") if fresh else _("Your balance is used up.")
-        return Notice("danger", title, _used_up(company, line))
+        return Notice("danger", title, _used_up(company, line), **offer)
     return Notice(
         "warning",
         _("Your balance is running low."),
         _("You can spend %(amount)s more before messages stop.")
         % {"amount": _money(line.balance.available, company)},
+        **offer,
     )
 
 
 def _about_one(access: Access, line: Line) -> Notice:
     company, names = access.company, {"name": line.account.name}
-    offer, ask = {}, ""
+    # An admin of the company has its credit at hand; the account's own people can pay, or ask.
+    offer, ask = _top_up(access, line.account), ""
     if access.can_transfer:
         new = reverse("transfer-new", args=[company.code])
         offer = {"href": f"{new}?to={line.account.pk}", "action": _("Transfer credit")}
@@ -100,6 +103,14 @@ def _about_one(access: Access, line: Line) -> Notice:
         ),
         **offer,
     )
+
+
+def _top_up(access: Access, account: Account) -> dict[str, str]:
+    """The way to pay money in to the account, for those who may."""
+    if not access.can_top_up(account):
+        return {}
+    new = reverse("payment-new", args=[access.company.code])
+    return {"href": f"{new}?account={account.pk}", "action": _("Top up")}
 
 
 def _ask(company: Account) -> str:

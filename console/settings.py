@@ -247,6 +247,17 @@ if bool(STRIPE_API_BASE) != STRIPE_API_KEY.startswith("sk_sandbox_"):
         "STRIPE_API_BASE is set for a key of the sandbox (sk_sandbox_...), and only so"
     )
 
+# The origins of the gateways' hosted pages: customers are sent to these and to no other.
+_ORIGIN = validate.Regexp(
+    r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?\Z",
+    error="Each must be an origin like https://checkout.stripe.com, without a path.",
+)
+CHECKOUT_ORIGINS: list[str] = env.list(
+    "CHECKOUT_ORIGINS",
+    default=[STRIPE_API_BASE or "https://checkout.stripe.com"],
+    validate=lambda origins: [_ORIGIN(origin) for origin in origins],
+)
+
 # --- Hardening -----------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -270,8 +281,6 @@ FILE_UPLOAD_HANDLERS = ["console.requests.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
-# Where a checkout's form is sent on to: browsers hold form-action against redirects, too.
-_checkout = [STRIPE_API_BASE or "https://checkout.stripe.com"] if STRIPE_API_KEY else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -280,7 +289,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF, *_checkout],
+        "form-action": [SELF],
         "frame-ancestors": [NONE],
     }
 }

@@ -33,6 +33,12 @@ def amount_down(value: Decimal, decimals: int) -> str:
 
 
 @register.filter
+def amount_plain(value: Decimal, decimals: int) -> str:
+    """``1240.50``, as ``money.read_amount`` reads it: for addresses and values of buttons."""
+    return money.plain_amount(value, decimals)
+
+
+@register.filter
 def signed(value: Decimal, decimals: int) -> str:
     """``+1,240.50`` or ``-1,240.50``: a movement."""
     return money.format_amount(value, decimals, sign=True)

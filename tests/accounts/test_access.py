@@ -177,3 +177,35 @@ def test_an_account_that_one_may_not_see_is_404(cast):
             account_or_404(access_or_404(cast.member, "nile"), code)
     with pytest.raises(Http404):
         account_or_404(access_or_404(cast.operator, "nile"), "sales")
+
+
+PAYS_FOR = {
+    "admin": {"nile", "marketing", "retail"},
+    "finance": set(),
+    "marketing_admin": {"marketing"},
+    "member": {"marketing"},
+    "otp_member": set(),
+    "operator": set(),
+}
+
+
+@pytest.mark.parametrize("who", PAYS_FOR)
+def test_each_role_tops_up_its_own_allocated_accounts_and_no_other(cast, who):
+    access = access_or_404(getattr(cast, who), "nile")
+    accounts = [cast.nile, cast.marketing, cast.retail, cast.otp]
+    assert {each.code for each in accounts if access.can_top_up(each)} == PAYS_FOR[who]
+    for account in accounts:
+        if access.can_top_up(account):
+            access.require_top_up(account)
+        else:
+            with pytest.raises(PermissionDenied, match=r"\w+ \w+"):
+                access.require_top_up(account)
+
+
+def test_a_closed_account_is_not_topped_up_and_the_refusal_says_why(cast):
+    Account.objects.filter(pk=cast.marketing.pk).update(state="closed")
+    cast.marketing.refresh_from_db()
+    access = access_or_404(cast.admin, "nile")
+    assert not access.can_top_up(cast.marketing)
+    with pytest.raises(PermissionDenied, match="is closed"):
+        access.require_top_up(cast.marketing)

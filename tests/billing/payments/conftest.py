@@ -1,15 +1,18 @@
-"""The sandbox, which the settings name and which tells the live server; and who looks at pages."""
+"""The gateways of tests, one of them on paper behind every method; and who looks at pages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
 
-from billing import payment_methods
+from accounts.models import User
+from billing import gateways, payment_methods
 from billing.sandbox.server import Server
+from tests.billing.payments import paper as paper_module
 from tests.billing.payments.counter import KEY, SECRET, open_sandbox
+from tests.billing.payments.paper import PAGE, Paper
 from tests.factories import Cast
 
 
@@ -30,3 +33,28 @@ def sandbox(settings, live_server, transactional_db) -> Iterator[Server]:
     payment_methods.load()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def paper(cast: Cast, monkeypatch, settings) -> Iterator[Paper]:
+    """The one gateway behind every method."""
+    fresh = Paper()
+    monkeypatch.setattr(paper_module, "GATEWAY", fresh)
+    names = ("stripe", "regional", "bank_transfer")
+    monkeypatch.setattr(gateways, "MODULES", dict.fromkeys(names, paper_module.__name__))
+    settings.CHECKOUT_ORIGINS = [PAGE]
+    gateways.gateway.cache_clear()
+    payment_methods.load()
+    yield fresh
+    gateways.gateway.cache_clear()
+
+
+@pytest.fixture
+def browser(client: Client) -> Callable[[User], Client]:
+    """The browser of somebody who has signed in."""
+
+    def browser(user: User) -> Client:
+        client.force_login(user)
+        return client
+
+    return browser

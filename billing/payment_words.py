@@ -38,6 +38,7 @@ class Line(NamedTuple):
 _TITLES = {
     Trail.STARTED: gettext_lazy("Started"),
     Trail.OPENED: gettext_lazy("Ready to be paid"),
+    Trail.MAILED: gettext_lazy("Mailed how to pay"),
     Trail.PENDING: gettext_lazy("The payment service waits for the money"),
     Trail.ARRIVED: gettext_lazy("Money arrived"),
     Trail.CREDITED: gettext_lazy("Credited"),

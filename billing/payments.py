@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from stdnum.iso7064 import mod_97_10
 
 from accounts.models import Account, State, User
-from billing import settlement
+from billing import payment_mails, settlement
 from billing.gateways import gateway
 from billing.gateways.protocol import Checkout, Fact, GatewayError, What
 from billing.locking import clock
@@ -193,6 +193,8 @@ def _note_checkout(payment: Payment, checkout: Checkout) -> Payment:
             ]
         )
         record(locked, Trail.OPENED, clock())
+        if locked.instructions:
+            payment_mails.order(locked)
     return locked
 
 

@@ -44,6 +44,7 @@ class Trail(StrEnum):
 
     STARTED = "started"
     OPENED = "opened"
+    MAILED = "mailed"
     PENDING = "pending"
     ARRIVED = "arrived"
     CREDITED = "credited"
@@ -315,6 +316,7 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
         # The answer to our question for a checkout got lost.
         payment.gateway_reference = fact.checkout
         changed.append("gateway_reference")
+    is_told = bool(payment.instructions)
     if fact.instructions and fact.instructions != payment.instructions:
         payment.instructions = payment.instructions | dict(fact.instructions)
         changed.append("instructions")
@@ -327,6 +329,10 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
         record(payment, _TRAIL[fact.what], clock(), about=fact.about, by=by)
     if changed:
         payment.save(update_fields=changed)
+    if payment.instructions and not is_told and payment.is_open:
+        from billing import payment_mails  # noqa: PLC0415 - which writes the trail, too
+
+        payment_mails.order(payment)
 
 
 def _declined(payment: Payment, fact: Fact) -> None:

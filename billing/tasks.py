@@ -16,7 +16,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from billing import holds, notice_mails, reconciliation
+from billing import holds, notice_mails, payment_mails, reconciliation
 
 logger = logging.getLogger(__name__)
 
@@ -93,3 +93,10 @@ def send_notice(notice_id: int) -> None:
     """Mail a notice to its readers, each of them once. Ordered by the posting that raised it."""
     sent = notice_mails.send(notice_id)
     logger.log(logging.INFO if sent else logging.DEBUG, "Mailed notice %d: %d.", notice_id, sent)
+
+
+@app.task(retry=MAIL)
+def send_payment_instructions(payment_id: str) -> None:
+    """Mail how a voucher or a bank transfer is paid. Ordered when a gateway has told us."""
+    sent = payment_mails.send(payment_id)
+    logger.log(logging.INFO if sent else logging.DEBUG, "Mailed payment %s: %s.", payment_id, sent)

@@ -15,12 +15,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.manager import JobManager
-from procrastinate.tasks import configure_task
-from procrastinate.types import JSONDict
 
 from accounts.models import Membership, Role
+from billing import jobs
 from billing.caps_sql import NEARLY
 from billing.clerk import Clerk
 from billing.ledger_sql import Purse, array
@@ -232,17 +229,10 @@ def _tell_of_cap(clerk: Clerk, account: int, what: Happening, now: Decimal, mont
 
 
 def _announce(master: int, readers: Mapping[int, Collection[int]]) -> None:
-    """Write down who is to be told of each notice, and order the jobs that mail them.
-
-    In the open transaction, so by Django's own connection: within a worker procrastinate would
-    use another.
-    """
+    """Write down who is to be told of each notice, and order the jobs that mail them."""
     NoticeReader.objects.bulk_create(
         NoticeReader(master_id=master, notice_id=notice, user_id=user)
         for notice, users in readers.items()
         for user in users
     )
-    orders: list[JSONDict] = [{"notice_id": notice} for notice, users in readers.items() if users]
-    if orders:
-        jobs = JobManager(DjangoConnector())
-        configure_task(name=SEND_NOTICE, job_manager=jobs).batch_defer(*orders)
+    jobs.order(SEND_NOTICE, *({"notice_id": notice} for notice, users in readers.items() if users))

@@ -1,0 +1,19 @@
+"""Ordering jobs in the open transaction: rolled back, they were never ordered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
+
+
+def order(name: str, *orders: dict[str, Any]) -> None:
+    """Order one job of this name (``billing.tasks...``) for each of ``orders``, its arguments.
+
+    By Django's own connection: within a worker procrastinate would use another. By its name, for
+    the module of the jobs imports the verbs that order them.
+    """
+    if orders:
+        configure_task(name=name, job_manager=JobManager(DjangoConnector())).batch_defer(*orders)

@@ -21,8 +21,8 @@ def prepare() -> socket.socket | None:
     settings.STRIPE_API_KEY = f"sk_sandbox_{secrets.token_hex(16)}"
     settings.STRIPE_WEBHOOK_SECRET = f"whsec_{secrets.token_hex(16)}"
     settings.STRIPE_API_BASE = f"http://{HOST}:{listener.getsockname()[1]}"
-    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    directives["form-action"] = [*directives["form-action"], settings.STRIPE_API_BASE]
+    # Its hosted page is where customers are sent to, and no other.
+    settings.CHECKOUT_ORIGINS = [settings.STRIPE_API_BASE]
     return listener
 
 

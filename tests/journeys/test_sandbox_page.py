@@ -24,6 +24,7 @@ def test_a_card_is_declined_then_challenged_then_paid(page: Page, cast, sandbox,
     look(page, "sandbox-declined")
     page.get_by_label("Card number").fill("4000 0025 0000 3155")
     page.get_by_role("button", name="Pay EGP 1,250.50").click()
+    expect(page.get_by_role("button", name="It is me")).to_be_visible()
     look(page, "sandbox-challenge")
     # Nobody listens where the shop would be.
     page.route("**/back/", lambda route: route.fulfill(body="<title>Back</title>"))

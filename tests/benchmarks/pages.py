@@ -88,13 +88,15 @@ def _judge(program: Path, address: str, cookie: str) -> dict[str, Any]:
         f"--extra-headers={json.dumps({'Cookie': cookie})}",
         f"--chrome-flags={FLAGS}",
     ]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        check=True,
-        timeout=180,
-        env=os.environ | {"CHROME_PATH": CHROMIUM},
-    )
+    environment = os.environ | {"CHROME_PATH": CHROMIUM}
+    for _attempt in range(2):  # Now and then its browser does not start.
+        done = subprocess.run(
+            command, capture_output=True, check=False, timeout=180, env=environment
+        )
+        if not done.returncode:
+            break
+    else:
+        raise RuntimeError(done.stderr.decode()[-2000:])
     report: dict[str, Any] = json.loads(done.stdout)
     if report["finalDisplayedUrl"] != address:
         raise RuntimeError(f"{address} led to {report['finalDisplayedUrl']}")

@@ -12,7 +12,7 @@ from billing import jobs
 from billing.locking import clock
 from billing.models import Payment
 from billing.payment_instructions import instructions_of
-from billing.settlement import Trail, record
+from billing.payment_trail import Trail, record
 from console import money
 
 SEND = "billing.tasks.send_payment_instructions"

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from billing.models import Arrival, ArrivalState, Payment, PaymentEvent, ReviewReason
 from billing.payment_status import Status
-from billing.settlement import Trail
+from billing.payment_trail import Trail
 from console import money
 
 

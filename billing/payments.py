@@ -24,8 +24,8 @@ from billing.gateways.protocol import Checkout, Fact, GatewayError, What
 from billing.locking import clock
 from billing.models import Payment, PaymentMethod, PaymentState
 from billing.payment_methods import AmountRefused, offered, quote
+from billing.payment_trail import Trail, record
 from billing.refusals import Refused
-from billing.settlement import Trail, record
 
 __all__ = [
     "AmountRefused",

@@ -20,8 +20,8 @@ from billing.holds import LONGEST
 from billing.ledger import Leg, Posting, place_hold, post, release_hold, transact
 from billing.locking import clock
 from billing.models import Hold, Kind, Origin, Payment, Refund, RefundState
+from billing.payment_trail import Trail, record
 from billing.refusals import Refused
-from billing.settlement import Trail, record
 from console import money
 
 __all__ = ["MoreThanPaid", "Refused", "left_of", "request", "send", "settle"]

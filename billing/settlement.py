@@ -12,22 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import User
+from billing import disputes, payment_mails
 from billing.gateways.protocol import Event, Fact, What
 from billing.ledger import Leg, Posting, post, transact
 from billing.locking import clock
 from billing.models import (
     Arrival,
     ArrivalState,
-    Dispute,
-    DisputeState,
     Kind,
     Origin,
     Payment,
@@ -35,30 +33,9 @@ from billing.models import (
     PaymentState,
     ReviewReason,
 )
+from billing.payment_trail import Trail, line, name_of, record
 
 T = TypeVar("T")
-
-
-class Trail(StrEnum):
-    """The words of a payment's trail."""
-
-    STARTED = "started"
-    OPENED = "opened"
-    MAILED = "mailed"
-    PENDING = "pending"
-    ARRIVED = "arrived"
-    CREDITED = "credited"
-    IN_REVIEW = "in_review"
-    RETURNED = "returned"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    REFUND_REQUESTED = "refund_requested"
-    REFUNDED = "refunded"
-    REFUND_FAILED = "refund_failed"
-    DISPUTED = "disputed"
-    DISPUTE_WON = "dispute_won"
-    DISPUTE_LOST = "dispute_lost"
 
 
 class NotInReview(Exception):
@@ -178,9 +155,9 @@ def return_arrival(arrival: Arrival, *, by: User) -> Arrival:
 def posted_as(payment: Payment) -> list[str]:
     """The references of all that may have been posted for the payment, by what came of it."""
     name = str(payment.pk)
-    moneys = [_name(payment, each.gateway_reference) for each in payment.arrivals.all()]
+    moneys = [name_of(payment, each.gateway_reference) for each in payment.arrivals.all()]
     refunds = [f"{name}/{refund.pk}" for refund in payment.refunds.all()]
-    disputes = [_name(payment, each.gateway_reference) for each in payment.disputes.all()]
+    disputes = [name_of(payment, each.gateway_reference) for each in payment.disputes.all()]
     return [
         name,
         *moneys,
@@ -198,43 +175,7 @@ def credited_as(payment: Payment, arrival: Arrival) -> str:
     )
     if first is not None and first.pk == arrival.pk:
         return str(payment.pk)
-    return _name(payment, arrival.gateway_reference)
-
-
-def record(
-    payment: Payment,
-    what: Trail,
-    at: datetime,
-    amount: Decimal | None = None,
-    currency: str = "",
-    *,
-    about: str = "",
-    by: User | None = None,
-) -> None:
-    """Write a line of the payment's trail."""
-    _line(payment, what, at, amount, currency, about=about, by=by).save()
-
-
-def _line(
-    payment: Payment,
-    what: Trail,
-    at: datetime,
-    amount: Decimal | None = None,
-    currency: str = "",
-    *,
-    about: str = "",
-    by: User | None = None,
-) -> PaymentEvent:
-    return PaymentEvent(
-        master_id=payment.master_id,
-        payment=payment,
-        what=what,
-        amount=amount,
-        currency=currency or (payment.currency if amount is not None else ""),
-        about=about[:300],
-        by=by,
-        at=at,
-    )
+    return name_of(payment, arrival.gateway_reference)
 
 
 def _keep(gateway: str, event: Event, payment: Payment | None) -> bool:
@@ -292,9 +233,9 @@ def _in_review(arrival: Arrival) -> Arrival:
 def _apply(payment: Payment, fact: Fact, by: User | None) -> None:
     steps: dict[What, Callable[[Payment, Fact], None]] = {
         What.DECLINED: _declined,
-        What.DISPUTED: _disputed,
-        What.DISPUTE_WON: _dispute_over,
-        What.DISPUTE_LOST: _dispute_over,
+        What.DISPUTED: disputes.opened,
+        What.DISPUTE_WON: disputes.over,
+        What.DISPUTE_LOST: disputes.over,
     }
     if fact.what in _MAY_BECOME:
         _moved(payment, fact, by)
@@ -330,8 +271,6 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
     if changed:
         payment.save(update_fields=changed)
     if payment.instructions and not is_told and payment.is_open:
-        from billing import payment_mails  # noqa: PLC0415 - which writes the trail, too
-
         payment_mails.order(payment)
 
 
@@ -362,7 +301,7 @@ def _paid(payment: Payment, fact: Fact, by: User | None) -> None:
         reason=_doubt(payment, fact),
         arrived_at=now,
     )
-    came = _line(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about, by=by)
+    came = line(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about, by=by)
     if arrival.reason == ReviewReason.NONE:
         _credit(payment, arrival, payment.amount, by, came)
     else:
@@ -402,7 +341,7 @@ def _credit(
     waiting.
     """
     first = payment.state != PaymentState.PAID
-    name = str(payment.pk) if first else _name(payment, arrival.gateway_reference)
+    name = str(payment.pk) if first else name_of(payment, arrival.gateway_reference)
     posting = Posting(
         Kind.PAYMENT,
         name,
@@ -436,80 +375,5 @@ def _credit(
         cursor.execute(NEXT_RECEIPT, [payment.master_id, arrival.receipt_year])
         [arrival.receipt_number] = cursor.fetchone()
     arrival.save()
-    credited = _line(payment, Trail.CREDITED, posted_at, amount, about=arrival.receipt, by=by)
+    credited = line(payment, Trail.CREDITED, posted_at, amount, about=arrival.receipt, by=by)
     PaymentEvent.objects.bulk_create([*came, credited])
-
-
-def _name(payment: Payment, reference: str) -> str:
-    """The reference of a posting about something that the gateway names; its names may be long."""
-    return f"{payment.pk}/{uuid5(payment.pk, reference)}"
-
-
-def _disputed(payment: Payment, fact: Fact) -> None:
-    """The payer's bank took money back: from the credit, past the limit if it must be."""
-    if fact.amount is None or not fact.reference:
-        raise ValueError("a dispute has an amount and a name")
-    known = Dispute.objects.filter(gateway=payment.gateway, gateway_reference=fact.reference)
-    if known.exists():
-        return
-    now = clock()
-    taken = min(fact.amount, payment.refundable)
-    dispute = Dispute.objects.create(
-        master_id=payment.master_id,
-        payment=payment,
-        gateway=payment.gateway,
-        gateway_reference=fact.reference,
-        amount=fact.amount,
-        taken=taken,
-        opened_at=now,
-    )
-    if taken:
-        _post_chargeback(payment, dispute, -taken, "")
-    record(payment, Trail.DISPUTED, now, fact.amount, fact.currency, about=fact.about)
-
-
-def _dispute_over(payment: Payment, fact: Fact) -> None:
-    """Won: what was taken comes back. Told before it was opened, it was never taken."""
-    won = fact.what == What.DISPUTE_WON
-    state = DisputeState.WON if won else DisputeState.LOST
-    now = clock()
-    dispute, is_new = Dispute.objects.get_or_create(
-        gateway=payment.gateway,
-        gateway_reference=fact.reference,
-        defaults={
-            "master_id": payment.master_id,
-            "payment": payment,
-            "amount": fact.amount or payment.total,
-            "state": state,
-            "opened_at": now,
-            "ended_at": now,
-        },
-    )
-    if is_new and not won:
-        dispute.taken = min(dispute.amount, payment.refundable)
-        dispute.save(update_fields=["taken"])
-        if dispute.taken:
-            _post_chargeback(payment, dispute, -dispute.taken, "")
-    elif dispute.state == DisputeState.OPEN:
-        dispute.state, dispute.ended_at = state, now
-        dispute.save(update_fields=["state", "ended_at"])
-        if won and dispute.taken:
-            _post_chargeback(payment, dispute, dispute.taken, "/won")
-    elif not is_new:
-        return
-    trail = Trail.DISPUTE_WON if won else Trail.DISPUTE_LOST
-    record(payment, trail, now, dispute.amount, about=fact.about)
-
-
-def _post_chargeback(payment: Payment, dispute: Dispute, amount: Decimal, suffix: str) -> None:
-    posting = Posting(
-        Kind.CHARGEBACK,
-        _name(payment, dispute.gateway_reference) + suffix,
-        (Leg(payment.account_id, amount),),
-        f"{payment.method_label} {payment.reference}",
-        enforce_limit=False,
-    )
-    [outcome] = post(master=payment.master_id, postings=[posting], origin=Origin.PAYMENT)
-    outcome.raise_refusal()
-    payment.charged_back -= amount
-    payment.save(update_fields=["charged_back"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from billing.settlement import Trail
+from billing.payment_trail import Trail
 from console import money as writing
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from billing.models import (
     RefundState,
     ReviewReason,
 )
-from billing.settlement import Trail
+from billing.payment_trail import Trail
 from billing.verification import verify
 from tests.billing.payments.counter import (
     BACK,

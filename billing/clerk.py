@@ -279,13 +279,15 @@ class Clerk:
         )
 
     def _would_end_its_hold(self, posting: Posting) -> bool:
-        """Whether it asks for the end of a hold that is open: then it is not what was done."""
+        """Whether it asks for the end of a hold that is open: then it is not what was done.
+
+        One past its time has come to its end, whether it was swept yet or not.
+        """
         capture = posting.capture
-        return (
-            capture is not None
-            and (capture.final or not posting.legs)
-            and self.holds[capture.hold].is_open
-        )
+        if capture is None or not (capture.final or not posting.legs):
+            return False
+        hold = self.holds[capture.hold]
+        return hold.is_open and self.clock < hold.expires_at
 
     def _enter(
         self,

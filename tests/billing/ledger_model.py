@@ -144,6 +144,8 @@ class Model:
         held = self.holds[hold]
         booked = self.posted.get(("api", reference))
         if booked is not None:
+            if held.state == "open" and not held.past and (final or amount is None):
+                return _conflict()  # It asks for the end of a hold, which has not come.
             legs = booked.legs if amount is None else [(held.account, -amount)]
             return self._repeated(booked, "usage", legs, hold)
         if held.state == "open" and held.past:

@@ -248,6 +248,14 @@ class TestCapturing:
         assert capture(hold, "70", "c-2").status == Status.REPLAYED
         assert capture(hold, "30", "c-1", final=True).status == Status.REPLAYED
 
+    def test_one_past_its_time_has_come_to_its_end_before_the_sweep_too(self, cast):
+        hold = place(cast.marketing, "100")
+        capture(hold, "30", "c-1")
+        let_expire(hold)
+        assert Hold.objects.get(id=hold.id).is_open
+        assert capture(hold, "30", "c-1", final=True).status == Status.REPLAYED
+        assert capture(hold, None, "c-1").status == Status.REPLAYED
+
     def test_a_reference_with_other_content_is_a_conflict(self, cast):
         hold, other = place(cast.marketing, "100"), place(cast.marketing, "100", "campaign-2")
         capture(hold, "30", "c-1")

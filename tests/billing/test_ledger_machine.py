@@ -57,6 +57,7 @@ class Ledger(RuleBasedStateMachine):
 
     held = Bundle("held")
     booked = Bundle("booked")
+    captured = Bundle("captured")
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,12 +133,13 @@ class Ledger(RuleBasedStateMachine):
         return reference if told.status == "accepted" else multiple()
 
     @rule(
+        target=captured,
         reference=capture_references,
         hold=held,
         amount=parts,
         final=st.sampled_from([False] * 3 + [True]),
     )
-    def capture(self, reference: str, hold: str, amount: Decimal | None, final: bool) -> None:
+    def capture(self, reference: str, hold: str, amount: Decimal | None, final: bool) -> Any:
         told = holds.capture(
             master=self.master,
             hold=self._hold(hold).id,
@@ -147,10 +149,19 @@ class Ledger(RuleBasedStateMachine):
         )
         expected = self.model.capture(reference, hold, amount, final)
         self._same("capture", expected, told)
+        return (reference, hold, amount) if told.status == "accepted" else multiple()
 
     @rule(reference=capture_references, hold=held)
     def capture_rest(self, reference: str, hold: str) -> None:
         self.capture(reference, hold, None, final=False)
+
+    @rule(done=captured, whole=st.booleans(), final=st.booleans())
+    def capture_again(
+        self, done: tuple[str, str, Decimal | None], whole: bool, final: bool
+    ) -> None:
+        """What was captured before, now perhaps as all that remains, or as the last part."""
+        reference, hold, amount = done
+        self.capture(reference, hold, None if whole else amount, final)
 
     @rule(name=names, amount=amounts, part=parts, number=st.integers(1, 60), target=held)
     def hold_and_capture(self, name: str, amount: Decimal, part: Decimal, number: int) -> Any:

@@ -99,7 +99,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "graceful_timeout": 10,
             "control_socket_disable": True,
             "loglevel": "error",
-            "post_worker_init": _end_with_the_terminal,
+            "post_worker_init": _leave_the_terminal_to_the_master,
             "worker_exit": _leave_undisturbed,
         }
         for name, value in chosen.items():
@@ -115,14 +115,15 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _Arbiter(self).run()
 
 
-def _end_with_the_terminal(worker: Any) -> None:
-    # A closed terminal must not kill a worker outright: the last one has to stop PostgreSQL.
-    signal.signal(signal.SIGHUP, worker.handle_exit)
+def _leave_the_terminal_to_the_master(worker: Any) -> None:
+    # The terminal tells every process of Ctrl-C and of its end, and the master then tells the
+    # workers. Heard twice at once, gunicorn's handler waits within itself for a lock of its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _leave_undisturbed(arbiter: Any, worker: Any) -> None:
-    # Ctrl-C comes from the terminal and once more from the master: the second must not reach a
-    # worker that is leaving PostgreSQL.
+    # Who is impatient says it again: that must not reach a worker that is leaving PostgreSQL.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

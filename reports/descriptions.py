@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from accounts.models import Account
+from accounts.access import Access
+from accounts.models import Account, User
 from billing.models import Entry, Kind, Origin, Transfer
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -65,3 +66,10 @@ def title(entry: Entry, other: str | None) -> str:
     if entry.amount > 0:
         return _("Transfer from %(account)s") % {"account": other}
     return _("Transfer to %(account)s") % {"account": other}
+
+
+def author(user: User, access: Access) -> str:
+    """Who did it. To customers the platform's staff are operators, not addresses."""
+    if user.is_staff and not access.user.is_staff:
+        return _("an operator")
+    return str(user)

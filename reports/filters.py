@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, cast
@@ -15,7 +15,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters import DateFilter, FilterSet, MultipleChoiceFilter
 
-from accounts.models import Account
 from billing.models import Entry, Kind
 from console.days import (
     DAY_ERRORS,
@@ -26,6 +25,7 @@ from console.days import (
     day_widget,
     periods_of,
 )
+from reports.queries import Scope
 
 # The longest list of accounts that is kind as check boxes; a longer one is a list that scrolls.
 FEW_ACCOUNTS = 30
@@ -56,7 +56,7 @@ def _day(label: Promise) -> DateFilter:
 class TransactionFilter(FilterSet):  # type: ignore[misc]
     """By day in the company's time zone, account and kind; several of the latter two.
 
-    ``accounts`` are those the person may choose from. An invalid filter matches nothing.
+    Of the accounts and entries that the person sees. An invalid filter matches nothing.
     """
 
     date_from = _day(_("From"))
@@ -81,19 +81,13 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
         fields: list[str] = []
         form = TransactionForm
 
-    def __init__(
-        self,
-        data: Mapping[str, Any],
-        queryset: QuerySet[Entry],
-        *,
-        company: Account,
-        accounts: Sequence[Account],
-    ) -> None:
-        super().__init__(data, queryset)
-        self.zone = company.zone
-        few = len(accounts) <= FEW_ACCOUNTS
+    def __init__(self, data: Mapping[str, Any], scope: Scope) -> None:
+        super().__init__(data, scope.entries)
+        self.scope = scope
+        self.zone = scope.company.zone
+        few = len(scope.accounts) <= FEW_ACCOUNTS
         self.filters["account"].extra |= {
-            "choices": [(str(account.pk), account.name) for account in accounts],
+            "choices": [(str(account.pk), account.name) for account in scope.accounts],
             "widget": forms.CheckboxSelectMultiple
             if few
             else forms.SelectMultiple(attrs={"aria-label": _("Accounts")}),

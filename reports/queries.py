@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from django.db import connection, transaction
 
 from accounts.access import Access
+from accounts.models import Account
 from billing.models import Entry, EntryQuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one person sees of a company: the accounts, the master account first, and their names.
+
+    Read once a page or report, so that all its parts speak of the same accounts.
+    """
+
+    access: Access
+    accounts: list[Account]
+    names: dict[int, str]
+
+    @classmethod
+    def of(cls, access: Access) -> Self:
+        """As the person sees it now; one query."""
+        accounts = sorted(
+            access.accounts, key=lambda each: (not each.is_master, each.name.casefold())
+        )
+        for account in accounts:
+            # What it inherits is read from the company, without a query.
+            account.master = access.company
+        return cls(access, accounts, {account.pk: account.name for account in accounts})
+
+    @property
+    def company(self) -> Account:
+        """The master account whose books these are."""
+        return self.access.company
+
+    @property
+    def entries(self) -> EntryQuerySet:
+        """Every entry that the person may see, with who made it; not yet ordered."""
+        return visible_entries(self.access, self.names.keys())
 
 
 def visible_entries(access: Access, accounts: Collection[int]) -> EntryQuerySet:
@@ -26,3 +65,16 @@ def shows_balance(entry: Entry, accounts: Collection[int]) -> bool:
     in its entries of before a change of mode.
     """
     return entry.holder_id in accounts
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """All that is read within sees the books of one moment, though charges go on.
+
+    A transaction of its own, which can write nothing and locks nothing: it cannot be opened within
+    another one.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield

@@ -17,11 +17,10 @@ from django.utils.translation import gettext_lazy
 from django_tables2 import Column, Table
 
 from accounts.access import Access
-from accounts.models import User
 from billing.models import Entry, Kind
 from console.figures import Figures
 from console.templatetags.console import local
-from reports.descriptions import leg_of, other_sides, title, transfer_pages
+from reports.descriptions import author, leg_of, other_sides, title, transfer_pages
 from reports.queries import shows_balance
 
 # What a caller claims to be the moment is worth a line only where it says something new.
@@ -121,13 +120,7 @@ class TransactionTable(Table):  # type: ignore[misc]
         if leg_of(entry) not in self.transfers:
             yield format_html('<span class="reference">{}</span>', entry.reference)
         if entry.by is not None:
-            yield _("by %(name)s") % {"name": self._author(entry.by)}
-
-    def _author(self, user: User) -> str:
-        """Who did it. To customers the platform's staff are operators, not addresses."""
-        if user.is_staff and not self.access.user.is_staff:
-            return _("an operator")
-        return str(user)
+            yield _("by %(name)s") % {"name": author(entry.by, self.access)}
 
     def render_amount(self, value: Decimal) -> SafeString:
         """The movement, with its sign."""

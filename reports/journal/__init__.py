@@ -15,11 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
-from django.db import connection, transaction
-
 from accounts.models import Account
 from reports.journal import beancount, hledger
 from reports.journal.books import Books, ForeignAccount, Line, read_books, read_lines
+from reports.queries import snapshot
 
 __all__ = ["FORMATS", "ForeignAccount", "export"]
 
@@ -54,9 +53,7 @@ def export(
             count += 1
             yield line
 
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with snapshot():
         books = read_books(company, first, last)
         for text in FORMATS[format](books, counted(read_lines(books))):
             write(text)

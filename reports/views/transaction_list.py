@@ -1,4 +1,4 @@
-"""Pages of reports."""
+"""The page of transactions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from accounts.access import access_or_404
 from console.htmx import render_page_or_fragment, wants_fragment
 from reports import pages
 from reports.filters import TransactionFilter
-from reports.queries import visible_entries
+from reports.queries import Scope
 from reports.tables import TransactionTable
 
 
@@ -18,10 +18,8 @@ from reports.tables import TransactionTable
 def transaction_list(request: HttpRequest, company: str) -> HttpResponse:
     """Every movement that the person may see, newest first, as the address filters them."""
     access = access_or_404(request.user, company)
-    accounts = sorted(access.accounts, key=lambda each: (not each.is_master, each.name.casefold()))
-    names = {account.pk: account.name for account in accounts}
-    entries = visible_entries(access, names.keys())
-    filters = TransactionFilter(request.GET, entries, company=access.company, accounts=accounts)
+    scope = Scope.of(access)
+    filters = TransactionFilter(request.GET, scope)
     page, cursor_is_bad = pages.NO_PAGE, False
     if filters.is_valid():
         try:
@@ -33,11 +31,11 @@ def transaction_list(request: HttpRequest, company: str) -> HttpResponse:
         "company": access.company,
         "filters": filters,
         "form": filters.form,
-        "picks_accounts": len(accounts) > 1 or "account" in filters.form.errors,
+        "picks_accounts": len(scope.accounts) > 1 or "account" in filters.form.errors,
         "now": timezone.now(),
         "page": page,
         "cursor_is_bad": cursor_is_bad,
-        "table": TransactionTable(page.entries, access=access, names=names),
+        "table": TransactionTable(page.entries, access=access, names=scope.names),
         "is_fragment": wants_fragment(request),
     }
     return render_page_or_fragment(

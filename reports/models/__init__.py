@@ -1,0 +1,1 @@
+"""What reports keep: nothing of the books themselves, which are billing's."""

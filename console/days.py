@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from babel import Locale
+from babel.core import UnknownLocaleError
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.functional import Promise
@@ -66,3 +68,29 @@ def periods_of(today: date) -> list[Period]:
         Period(_("Last 30 days"), today - 29 * day, today),
         Period(_("All"), None, None),
     ]
+
+
+def report_periods_of(today: date, country: str) -> list[Period]:
+    """The periods that reports offer; weeks begin as they do in the country."""
+    day = timedelta(days=1)
+    week = today - (today.weekday() - _first_weekday(country)) % 7 * day
+    this_month, last_month, *_others = periods_of(today)
+    quarter = today.replace(month=today.month - (today.month - 1) % 3, day=1)
+    next_quarter = (quarter + timedelta(days=95)).replace(day=1)
+    return [
+        Period(_("Today"), today, today),
+        Period(_("This week"), week, week + 6 * day),
+        this_month,
+        last_month,
+        Period(_("This quarter"), quarter, next_quarter - day),
+        Period(_("This year"), today.replace(month=1, day=1), today.replace(month=12, day=31)),
+        Period(_("All"), None, None),
+    ]
+
+
+def _first_weekday(country: str) -> int:
+    """Monday is 0. In Cairo weeks begin on Saturday."""
+    try:
+        return Locale.parse(f"und_{country}").first_week_day
+    except UnknownLocaleError:
+        return 0

@@ -1,21 +1,29 @@
-"""The filter of the transactions: a bad one shows its errors and no rows."""
+"""The filter of the transactions: a bad one shows its errors and no rows.
+
+Its query string is the selection: what a page shows, a saved view keeps, and an export writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import formats, timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.functional import Promise, cached_property
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django_filters import DateFilter, FilterSet, MultipleChoiceFilter
+from django_filters import CharFilter, ChoiceFilter, DateFilter, Filter, FilterSet
+from django_filters import MultipleChoiceFilter as SeveralFilter
 
+from accounts.models import User
+from billing.fields import AmountField
 from billing.models import Entry, Kind
+from console import money
 from console.days import (
     DAY_ERRORS,
     DAY_FORMAT,
@@ -23,23 +31,45 @@ from console.days import (
     day_start,
     day_validators,
     day_widget,
-    periods_of,
+    report_periods_of,
 )
+from reports.columns import Column
+from reports.pages import Order
 from reports.queries import Scope
 
 # The longest list of accounts that is kind as check boxes; a longer one is a list that scrolls.
 FEW_ACCOUNTS = 30
+# More of them are hardly chosen by hand, and no address is long enough for their names.
+MOST_ACCOUNTS = 500
+LONGEST_TEXT = 100
+# Who made an entry, when it is nobody of the company.
+PROGRAM, OPERATOR = "program", "operator"
+
+# What one looks for first; the rest is a step away.
+FIRST_FIELDS = ["date_from", "date_to", "account", "kind"]
 
 
 class TransactionForm(forms.Form):
-    """What is typed; reversed dates are refused here, the rest by the fields."""
+    """What is typed; what does not go together is refused here, the rest by the fields."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         first, last = cleaned.get("date_from"), cleaned.get("date_to")
         if first and last and last < first:
             self.add_error("date_to", _("This day is before From. Swap the two days."))
+        least, most = cleaned.get("amount_min"), cleaned.get("amount_max")
+        if least is not None and most is not None and most < least:
+            self.add_error("amount_max", _("This is less than “at least”. Swap the two amounts."))
+        if len(cleaned.get("account") or ()) > MOST_ACCOUNTS:
+            text = gettext(
+                "Choose at most %(most)d accounts; with none chosen, all of them are shown."
+            )
+            self.add_error("account", text % {"most": MOST_ACCOUNTS})
         return cleaned
+
+
+class _AmountFilter(Filter):  # type: ignore[misc]
+    field_class = AmountField
 
 
 def _day(label: Promise) -> DateFilter:
@@ -53,27 +83,82 @@ def _day(label: Promise) -> DateFilter:
     )
 
 
-class TransactionFilter(FilterSet):  # type: ignore[misc]
-    """By day in the company's time zone, account and kind; several of the latter two.
+def _amount(label: Promise) -> _AmountFilter:
+    return _AmountFilter(label=label, method="by_amount")
 
-    Of the accounts and entries that the person sees. An invalid filter matches nothing.
+
+def _several(label: Promise, method: str, unknown: Promise, **options: Any) -> SeveralFilter:
+    errors = {"invalid_choice": unknown}
+    return SeveralFilter(label=label, method=method, error_messages=errors, **options)
+
+
+def _one(
+    label: Promise, method: str, empty: Promise, unknown: Promise, **more: Any
+) -> ChoiceFilter:
+    errors = {"invalid_choice": unknown}
+    return ChoiceFilter(
+        label=label, method=method, empty_label=empty, error_messages=errors, **more
+    )
+
+
+class TransactionFilter(FilterSet):  # type: ignore[misc]
+    """By day in the company's time zone, account, kind, direction, amount, text and author.
+
+    Of the accounts and entries that the person sees. Also the order and the columns, which filter
+    nothing. An invalid filter matches nothing.
     """
 
     date_from = _day(_("From"))
     date_to = _day(_("To"))
-    account = MultipleChoiceFilter(
-        label=_("Accounts"),
-        method="by_account",
-        error_messages={
-            "invalid_choice": _("“%(value)s” is not one of the accounts that you can see here.")
-        },
+    account = _several(
+        _("Accounts"),
+        "by_account",
+        _("“%(value)s” is not one of the accounts that you can see here."),
     )
-    kind = MultipleChoiceFilter(
-        label=_("Kinds"),
-        method="by_kind",
+    kind = _several(
+        _("Kinds"),
+        "by_kind",
+        _("“%(value)s” is not a kind of transaction."),
         choices=Kind.choices,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": _("“%(value)s” is not a kind of transaction.")},
+    )
+    direction = _one(
+        _("Direction"),
+        "by_direction",
+        _("In and out"),
+        _("“%(value)s” is neither “in” nor “out”."),
+        choices=[
+            ("in", pgettext_lazy("direction", "Money in")),
+            ("out", pgettext_lazy("direction", "Money out")),
+        ],
+    )
+    amount_min = _amount(_("Amount at least"))
+    amount_max = _amount(_("Amount at most"))
+    text = CharFilter(
+        label=_("Reference or description"),
+        method="by_text",
+        max_length=LONGEST_TEXT,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    by = _one(
+        _("Made by"),
+        "by_author",
+        pgettext_lazy("author", "Anybody"),
+        _("“%(value)s” is not one of the people that you can choose here."),
+    )
+    sort = _one(
+        _("Order"),
+        "unfiltered",
+        Order.NEWEST.label,
+        _("“%(value)s” is no order of these transactions."),
+        choices=[(each.value, each.label) for each in Order if each != Order.NEWEST],
+    )
+    columns = _several(
+        _("Columns"),
+        "unfiltered",
+        _("“%(value)s” is no column of this table."),
+        choices=Column.choices,
+        widget=forms.CheckboxSelectMultiple,
     )
 
     class Meta:
@@ -92,11 +177,35 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
             if few
             else forms.SelectMultiple(attrs={"aria-label": _("Accounts")}),
         }
+        self.filters["by"].extra["choices"] = lambda: self._authors
 
-    @property
+    @cached_property
+    def _authors(self) -> list[tuple[str, str | Promise]]:
+        """Who may have made an entry: the people of the accounts that the person sees. One query.
+
+        To customers the platform's staff are operators, without names.
+        """
+        people = (
+            User.objects.filter(memberships__account__in=self.scope.names.keys(), is_staff=False)
+            .distinct()
+            .order_by("name", "email")
+        )
+        return [
+            (PROGRAM, _("A program, or the system")),
+            (OPERATOR, _("An operator")),
+            *((str(person.pk), str(person)) for person in people),
+        ]
+
+    @cached_property
     def form(self) -> forms.Form:
         """The form. What is no date is shown as text: a date input would hide what was typed."""
         form: forms.Form = super().form
+        for name in ("amount_min", "amount_max"):
+            field = cast(AmountField, form.fields[name])
+            # Books have more decimals than people type: those are looked for, too.
+            field.decimals = money.LEDGER_DECIMALS
+            field.negative = gettext("Write it without a minus, and choose the direction.")
+            field.takes_zero = True
         for name, errors in form.errors.as_data().items():
             if name in {"date_from", "date_to"} and any(each.code == "invalid" for each in errors):
                 form.fields[name].widget.input_type = "text"
@@ -111,12 +220,50 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
         return next((name for name in self.filters if name in errors), "")
 
     @property
+    def further_fields(self) -> list[forms.BoundField]:
+        """What is a step away, without the columns."""
+        names = [name for name in self.filters if name not in {*FIRST_FIELDS, "columns"}]
+        return [self.form[name] for name in names]
+
+    @property
+    def more_is_open(self) -> bool:
+        """Whether one of the fields that are a step away says something, or is wrong."""
+        fields = [*self.further_fields, self.form["columns"]]
+        return any(field.value() or field.errors for field in fields)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is filtered, rightly or wrongly; order and columns are no filter."""
+        names = [name for name in self.filters if name not in {"sort", "columns"}]
+        return any(self.form[name].value() for name in names)
+
+    def asked(self, name: str) -> Any:
+        """What a field says, cleaned: None, "" or [] for nothing, and of an invalid filter."""
+        return self.form.cleaned_data.get(name) if self.form.is_valid() else None
+
+    @property
+    def order(self) -> Order:
+        """In which order the entries are asked for."""
+        return Order(self.asked("sort") or Order.NEWEST)
+
+    @property
+    def columns_shown(self) -> list[Column]:
+        """The columns that are asked for, in their order on the page; none for the usual ones."""
+        return [each for each in Column if each.value in (self.asked("columns") or ())]
+
+    @property
+    def is_by_days(self) -> bool:
+        """Whether whole days, accounts and kinds are all that is asked: what is added up daily."""
+        finer = ("amount_min", "amount_max", "text", "by")
+        return all(self.asked(name) in (None, "") for name in finer)
+
+    @property
     def in_words(self) -> list[str]:
-        """What is filtered, for paper: the period, the accounts, the kinds."""
+        """What is filtered, for paper: the period, the accounts, the kinds, and what else."""
         days = {
             name: formats.date_format(day, "j M Y")
-            for name, day in self.form.cleaned_data.items()
-            if isinstance(day, date)
+            for name in ("date_from", "date_to")
+            if isinstance(day := self.asked(name), date)
         }
         if len(days) == 2:
             period = gettext("%(date_from)s to %(date_to)s") % days
@@ -132,16 +279,34 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
             period,
             ", ".join(accounts) or gettext("all accounts"),
             ", ".join(kinds) or gettext("all kinds"),
+            *self._finer_words(),
         ]
+
+    def _finer_words(self) -> list[str]:
+        words = [str(label) for label in (*self._chosen("direction"), *self._chosen("sort"))]
+        decimals = self.scope.company.decimals
+        for name, text in (
+            ("amount_min", gettext("at least %(amount)s %(currency)s")),
+            ("amount_max", gettext("at most %(amount)s %(currency)s")),
+        ):
+            amount = self.asked(name)
+            if isinstance(amount, Decimal):
+                shown = money.format_amount(amount, decimals)
+                words.append(text % {"amount": shown, "currency": self.scope.company.currency})
+        if self.asked("text"):
+            words.append(gettext("with “%(text)s”") % {"text": self.asked("text")})
+        words += [gettext("made by %(name)s") % {"name": name} for name in self._chosen("by")]
+        return words
 
     @property
     def periods(self) -> list[Period]:
         """The periods offered today, with the one that is chosen marked."""
         days = self.form.cleaned_data if self.form.is_valid() else {}
         chosen = (days.get("date_from"), days.get("date_to"))
+        today = timezone.localdate(timezone=self.zone)
         return [
             replace(period, is_current=bool(days) and chosen == (period.first, period.last))
-            for period in periods_of(timezone.localdate(timezone=self.zone))
+            for period in report_periods_of(today, self.scope.company.country)
         ]
 
     @property
@@ -154,11 +319,18 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
         """The labels of the kinds that are chosen."""
         return self._chosen("kind")
 
+    @property
+    def chosen_columns(self) -> list[str | Promise]:
+        """The labels of the columns that are chosen."""
+        return self._chosen("columns")
+
     def _chosen(self, name: str) -> list[Any]:
         """The labels of what is chosen; what is none of the choices stands for itself."""
         field = cast(Any, self.form.fields[name])
         labels = dict(field.choices)
-        return [labels.get(value, f"“{value}”") for value in self.form[name].value() or []]
+        value = self.form[name].value() or []
+        values = [value] if isinstance(value, str) else value
+        return [labels.get(each, f"“{each}”") for each in values]
 
     def filter_queryset(self, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
         """All conditions, or no rows at all where one of them makes no sense."""
@@ -182,3 +354,33 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
     def by_kind(self, entries: QuerySet[Entry], name: str, kinds: list[str]) -> QuerySet[Entry]:
         """Of one of the kinds."""
         return entries.filter(kind__in=kinds)
+
+    def by_direction(self, entries: QuerySet[Entry], name: str, way: str) -> QuerySet[Entry]:
+        """Money in, or money out."""
+        if way == "out":
+            return entries.filter(amount__lt=0)
+        # Usage never is, which the index of all but usage wants to be told.
+        return entries.filter(amount__gt=0).exclude(kind=Kind.USAGE)
+
+    def by_amount(self, entries: QuerySet[Entry], name: str, amount: Decimal) -> QuerySet[Entry]:
+        """Between the two amounts, in or out."""
+        if name == "amount_min":
+            return entries.filter(Q(amount__gte=amount) | Q(amount__lte=-amount))
+        return entries.filter(amount__lte=amount, amount__gte=-amount)
+
+    def by_text(self, entries: QuerySet[Entry], name: str, text: str) -> QuerySet[Entry]:
+        """With the text somewhere in reference or description, in any case."""
+        return entries.filter(Q(reference__icontains=text) | Q(description__icontains=text))
+
+    def by_author(self, entries: QuerySet[Entry], name: str, author: str) -> QuerySet[Entry]:
+        """Made by one person, by any operator, or by nobody."""
+        if author == PROGRAM:
+            return entries.filter(by__isnull=True)
+        if author == OPERATOR:
+            operators = list(User.objects.filter(is_staff=True).values_list("pk", flat=True))
+            return entries.filter(by__in=operators)
+        return entries.filter(by=int(author))
+
+    def unfiltered(self, entries: QuerySet[Entry], name: str, value: Any) -> QuerySet[Entry]:
+        """All: it is about how they are shown."""
+        return entries

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from django.db import connection, transaction
+import psycopg
+from django.db import OperationalError, connection, transaction
 
 from accounts.access import Access
 from accounts.models import Account
@@ -65,6 +66,34 @@ def shows_balance(entry: Entry, accounts: Collection[int]) -> bool:
     in its entries of before a change of mode.
     """
     return entry.holder_id in accounts
+
+
+# Longer than this nobody waits for a page.
+PATIENCE_SECONDS = 5
+
+
+class TookTooLong(Exception):
+    """A search that PostgreSQL was told to give up: it would have read too much."""
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """No statement within takes longer than PATIENCE_SECONDS, or TookTooLong is raised.
+
+    Opens a transaction if there is none.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('statement_timeout', %s, true)", [f"{PATIENCE_SECONDS}s"]
+            )
+            yield
+            # A transaction that was open before goes on without it.
+            cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise TookTooLong from error
+        raise
 
 
 @contextmanager

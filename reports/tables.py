@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,10 @@ from accounts.access import Access
 from billing.models import Entry, Kind
 from console.figures import Figures
 from console.templatetags.console import local
+from reports.columns import ALWAYS, USUAL
+from reports.columns import Column as Chosen
 from reports.descriptions import author, leg_of, other_sides, title, transfer_pages
+from reports.pages import Order, write_key
 from reports.queries import shows_balance
 
 # What a caller claims to be the moment is worth a line only where it says something new.
@@ -42,26 +45,48 @@ class TransactionTable(Table):  # type: ignore[misc]
     in the headings; the page names the time zone.
     """
 
-    posted_at = _column(gettext_lazy("Posted"), "when")
-    account = _column(gettext_lazy("Account"), "who", accessor="account_id")
-    kind = _column(gettext_lazy("Kind"), "kind", accessor="get_kind_display")
-    description = _column(gettext_lazy("Description"), "what", empty_values=())
-    amount = _column(gettext_lazy("Amount"), "num amount")
+    posted_at = _column(Chosen.POSTED.label, "when")
+    occurred_at = _column(Chosen.OCCURRED.label, "when", empty_values=())
+    account = _column(Chosen.ACCOUNT.label, "who", accessor="account_id")
+    holder = _column(Chosen.HOLDER.label, "who", accessor="holder_id")
+    kind = _column(Chosen.KIND.label, "kind", accessor="get_kind_display")
+    description = _column(Chosen.DESCRIPTION.label, "what", empty_values=())
+    reference = _column(Chosen.REFERENCE.label, "reference")
+    origin = _column(Chosen.ORIGIN.label, "origin", accessor="get_origin_display")
+    by = _column(Chosen.BY.label, "by", empty_values=())
+    contra = _column(Chosen.CONTRA.label, "contra", accessor="contra__label")
+    amount = _column(Chosen.AMOUNT.label, "num amount")
     balance_after = _column(
-        gettext_lazy("Balance after"), "num balance", short=gettext_lazy("Balance")
+        Chosen.BALANCE_AFTER.label, "num balance", short=gettext_lazy("Balance")
     )
-
-    caption = gettext_lazy("Transactions, newest first")
-    row_header = "description"
 
     class Meta:
         orderable = False
         attrs = {"class": "cards transactions"}
 
-    def __init__(self, entries: list[Entry], *, access: Access, names: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        entries: list[Entry],
+        *,
+        access: Access,
+        names: Mapping[int, str],
+        columns: Sequence[Chosen] = (),
+        order: Order = Order.NEWEST,
+    ) -> None:
         shown = [entry.balance_after for entry in entries if shows_balance(entry, names.keys())]
         self.hides_balances = bool(entries) and not shown
-        super().__init__(entries, exclude=("balance_after",) if self.hides_balances else ())
+        self.is_usual = not columns
+        wanted = [each for each in Chosen if each in (columns or USUAL) or each in ALWAYS]
+        if self.hides_balances:
+            wanted = [each for each in wanted if each != Chosen.BALANCE_AFTER]
+        self.shown = {each.value for each in wanted}
+        super().__init__(
+            entries,
+            exclude=[each.value for each in Chosen if each not in wanted],
+            attrs=None if self.is_usual else {"class": "cards chosen-columns"},
+        )
+        self.row_header = "description" if "description" in self.shown else "posted_at"
+        self.caption = _("Transactions: %(order)s") % {"order": order.label}
         self.access = access
         self.company = access.company
         self.names = names
@@ -71,7 +96,7 @@ class TransactionTable(Table):  # type: ignore[misc]
         self.transfers = transfer_pages(self.company, entries)
         self.amounts = Figures([entry.amount for entry in entries], self.company.decimals)
         self.balances = Figures(shown, self.company.decimals)
-        for name in {"amount", "balance_after"} - set(self.exclude):
+        for name in {"amount", "balance_after"} & self.shown:
             column = self.columns[name].column
             column.verbose_name = _("%(figure)s, %(currency)s") % {
                 "figure": column.verbose_name,
@@ -84,18 +109,38 @@ class TransactionTable(Table):  # type: ignore[misc]
         posted = format_html(
             '<time datetime="{}">{}</time>', there.isoformat(), local(there, self.company)
         )
-        if record.occurred_at is None or abs(record.posted_at - record.occurred_at) <= SAME_MOMENT:
+        if (
+            "occurred_at" in self.shown
+            or record.occurred_at is None
+            or abs(record.posted_at - record.occurred_at) <= SAME_MOMENT
+        ):
             return posted
         happened = timezone.localtime(record.occurred_at, self.company.zone)
         same_day = happened.date() == there.date()
         when = formats.date_format(happened, "H:i") if same_day else local(happened, self.company)
         return format_html("{}<small>{}</small>", posted, _("happened %(when)s") % {"when": when})
 
+    def render_occurred_at(self, record: Entry) -> str:
+        """When it happened, as its author says."""
+        return local(record.occurred_at, self.company) if record.occurred_at else ""
+
+    def render_holder(self, record: Entry) -> str:
+        """Whose balance moved."""
+        return self.known.get(record.holder_id, self.company.name)
+
+    def render_reference(self, value: str) -> SafeString:
+        """As its author wrote it; a word that may be broken anywhere."""
+        return format_html('<span class="reference">{}</span>', value)
+
+    def render_by(self, record: Entry) -> str:
+        """Which person made it, if one did."""
+        return author(record.by, self.access) if record.by is not None else ""
+
     def render_account(self, record: Entry) -> SafeString:
         """The account, and whose balance moved where that is another's."""
         # Only an account opened since the names were read, a moment ago, is not among them.
         name = self.names.get(record.account_id) or _("New account")
-        if record.is_own:
+        if record.is_own or "holder" in self.shown:
             return format_html("{}", name)
         holder = self.known.get(record.holder_id, self.company.name)
         note = _("balance of %(holder)s") % {"holder": holder}
@@ -105,10 +150,9 @@ class TransactionTable(Table):  # type: ignore[misc]
         """What it was, with a link where it has a page; beneath, what is known of it besides."""
         other = self.known.get(self.other_sides.get(leg_of(record), 0))
         text: str = title(record, other)
-        if pk := self.transfers.get(leg_of(record)):
-            page = reverse("transfer-detail", args=[self.company.code, pk])
-            # A page of its own, not new rows for this table.
-            text = format_html('<a href="{}" hx-boost="false">{}</a>', page, text)
+        page = reverse("transaction-detail", args=[self.company.code, write_key(record)])
+        # A page of its own, not new rows for this table.
+        text = format_html('<a href="{}" hx-boost="false">{}</a>', page, text)
         about = format_html_join(" · ", "{}", ((part,) for part in self._about(record)))
         return format_html("{}<small>{}</small>" if about else "{}", text, about)
 
@@ -117,9 +161,9 @@ class TransactionTable(Table):  # type: ignore[misc]
         if entry.kind == Kind.TRANSFER and entry.description:
             yield entry.description
         # A form's key says nothing to anybody.
-        if leg_of(entry) not in self.transfers:
+        if leg_of(entry) not in self.transfers and "reference" not in self.shown:
             yield format_html('<span class="reference">{}</span>', entry.reference)
-        if entry.by is not None:
+        if entry.by is not None and "by" not in self.shown:
             yield _("by %(name)s") % {"name": author(entry.by, self.access)}
 
     def render_amount(self, value: Decimal) -> SafeString:

@@ -51,9 +51,9 @@ def walk(company: Account, size: int) -> list[list[Key]]:
     while True:
         page = read_page(entries_of(company), company, cursor, size=size)
         found.append(keys(page.entries))
-        if not page.older:
+        if not page.next:
             return found
-        cursor = page.older
+        cursor = page.next
 
 
 def flat(found: list[list[Key]]) -> list[Key]:
@@ -78,53 +78,53 @@ def test_entries_of_one_moment_are_told_apart_by_holder_and_seq(cast: Cast) -> N
 def test_newer_leads_back_through_the_same_pages(cast: Cast) -> None:
     spend(cast.marketing, 12, "a")
     first = read_page(entries_of(cast.nile), cast.nile, size=5)
-    second = read_page(entries_of(cast.nile), cast.nile, first.older, size=5)
-    third = read_page(entries_of(cast.nile), cast.nile, second.older, size=5)
-    assert not third.older
-    back = read_page(entries_of(cast.nile), cast.nile, third.newer, size=5)
+    second = read_page(entries_of(cast.nile), cast.nile, first.next, size=5)
+    third = read_page(entries_of(cast.nile), cast.nile, second.next, size=5)
+    assert not third.next
+    back = read_page(entries_of(cast.nile), cast.nile, third.previous, size=5)
     assert keys(back.entries) == keys(second.entries)
-    assert (back.older, back.newer) == (second.older, second.newer)
-    again = read_page(entries_of(cast.nile), cast.nile, back.newer, size=5)
+    assert (back.next, back.previous) == (second.next, second.previous)
+    again = read_page(entries_of(cast.nile), cast.nile, back.previous, size=5)
     assert keys(again.entries) == keys(first.entries)
-    assert (again.newer, again.older) == ("", first.older)
+    assert (again.previous, again.next) == ("", first.next)
 
 
 def test_entries_written_meanwhile_move_nothing_on_older_pages(cast: Cast) -> None:
     spend(cast.marketing, 12, "a")
     first = read_page(entries_of(cast.nile), cast.nile, size=5)
-    second = read_page(entries_of(cast.nile), cast.nile, first.older, size=5)
+    second = read_page(entries_of(cast.nile), cast.nile, first.next, size=5)
     spend(cast.marketing, 8, "b")
-    assert read_page(entries_of(cast.nile), cast.nile, first.older, size=5) == second
+    assert read_page(entries_of(cast.nile), cast.nile, first.next, size=5) == second
     # Back again: the page just before, then one that is filled up from the newest.
-    before = read_page(entries_of(cast.nile), cast.nile, second.newer, size=5)
+    before = read_page(entries_of(cast.nile), cast.nile, second.previous, size=5)
     assert keys(before.entries) == keys(first.entries)
-    assert before.newer
-    between = read_page(entries_of(cast.nile), cast.nile, before.newer, size=5)
-    newest = read_page(entries_of(cast.nile), cast.nile, between.newer, size=5)
+    assert before.previous
+    between = read_page(entries_of(cast.nile), cast.nile, before.previous, size=5)
+    newest = read_page(entries_of(cast.nile), cast.nile, between.previous, size=5)
     assert keys(newest.entries) == all_of(cast.nile)[:5]
-    assert not newest.newer
+    assert not newest.previous
 
 
 def test_few_newer_entries_make_the_newest_page_a_full_one(cast: Cast) -> None:
     spend(cast.marketing, 12, "a")
     first = read_page(entries_of(cast.nile), cast.nile, size=5)
-    second = read_page(entries_of(cast.nile), cast.nile, first.older, size=5)
+    second = read_page(entries_of(cast.nile), cast.nile, first.next, size=5)
     spend(cast.marketing, 2, "b")
-    before = read_page(entries_of(cast.nile), cast.nile, second.newer, size=5)
-    newest = read_page(entries_of(cast.nile), cast.nile, before.newer, size=5)
+    before = read_page(entries_of(cast.nile), cast.nile, second.previous, size=5)
+    newest = read_page(entries_of(cast.nile), cast.nile, before.previous, size=5)
     assert len(newest.entries) == 5
     assert keys(newest.entries) == all_of(cast.nile)[:5]
 
 
 def test_a_page_has_no_neighbours_where_there_are_none(cast: Cast) -> None:
     page = read_page(entries_of(cast.gulf), cast.gulf, size=1)
-    assert (len(page.entries), page.newer, page.older) == (1, "", "")
+    assert (len(page.entries), page.previous, page.next) == (1, "", "")
     empty = read_page(entries_of(cast.gulf).none(), cast.gulf, size=1)
     assert empty == pages.NO_PAGE
 
 
 def test_page_beyond_the_oldest_is_empty(cast: Cast) -> None:
-    cursor = write_cursor(Cursor("older", timezone.now() - timedelta(days=9), 1, 1), cast.nile)
+    cursor = write_cursor(Cursor("next", timezone.now() - timedelta(days=9), 1, 1), cast.nile)
     assert read_page(entries_of(cast.nile), cast.nile, cursor) == pages.NO_PAGE
 
 
@@ -132,8 +132,8 @@ def test_page_neither_counts_nor_skips(cast: Cast) -> None:
     spend(cast.marketing, 12, "a")
     page = read_page(entries_of(cast.nile), cast.nile, size=4)
     with CaptureQueriesContext(connection) as caught:
-        page = read_page(entries_of(cast.nile), cast.nile, page.older, size=4)
-        read_page(entries_of(cast.nile), cast.nile, page.newer, size=4)
+        page = read_page(entries_of(cast.nile), cast.nile, page.next, size=4)
+        read_page(entries_of(cast.nile), cast.nile, page.previous, size=4)
     assert len(caught) <= 4
     for query in caught.captured_queries:
         assert "COUNT(" not in query["sql"]
@@ -142,7 +142,7 @@ def test_page_neither_counts_nor_skips(cast: Cast) -> None:
 
 
 def test_cursor_survives_its_journey_through_an_address(cast: Cast) -> None:
-    cursor = Cursor("newer", timezone.now(), 7, 2**40)
+    cursor = Cursor("previous", timezone.now(), 7, 2**40)
     assert read_cursor(write_cursor(cursor, cast.nile), cast.nile) == cursor
 
 
@@ -164,7 +164,7 @@ def test_cursor_survives_its_journey_through_an_address(cast: Cast) -> None:
     ],
 )
 def test_tampered_cursor_is_refused(cast: Cast, spoil) -> None:
-    cursor = write_cursor(Cursor("older", timezone.now(), 7, 8), cast.nile)
+    cursor = write_cursor(Cursor("next", timezone.now(), 7, 8), cast.nile)
     with pytest.raises(BadCursorError):
         read_page(entries_of(cast.nile), cast.nile, spoil(cursor))
 
@@ -172,7 +172,7 @@ def test_tampered_cursor_is_refused(cast: Cast, spoil) -> None:
 def test_cursor_does_not_tell_how_many_entries_the_pool_has(cast: Cast) -> None:
     moment = timezone.now()
     texts = [
-        write_cursor(Cursor("older", moment, cast.nile.pk, seq), cast.nile)
+        write_cursor(Cursor("next", moment, cast.nile.pk, seq), cast.nile)
         for seq in range(10**6, 10**6 + 64)
     ]
     # Neighbours have nothing in common, not even where only the number differs.
@@ -180,7 +180,7 @@ def test_cursor_does_not_tell_how_many_entries_the_pool_has(cast: Cast) -> None:
 
 
 def test_cursor_of_another_company_is_refused(cast: Cast) -> None:
-    cursor = write_cursor(Cursor("older", timezone.now(), 7, 8), cast.gulf)
+    cursor = write_cursor(Cursor("next", timezone.now(), 7, 8), cast.gulf)
     with pytest.raises(BadCursorError):
         read_cursor(cursor, cast.nile)
 

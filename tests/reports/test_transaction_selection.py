@@ -1,0 +1,352 @@
+"""The finer filters, orders, totals and columns: all agree with plain Python over all entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.access import access_or_404
+from accounts.models import Account, BalanceMode, Role
+from billing import adjustments, charges
+from billing.charges import Charge, charge_many
+from billing.models import Entry, Kind
+from reports import pages, totals
+from reports.filters import MOST_ACCOUNTS, TransactionFilter
+from reports.queries import Scope
+from tests.factories import Cast, give, make_master, make_member, make_subaccount
+from tests.reports.transactions import address, cells, get, references, shown, spend, text_of
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+CONNECTION = {"host", "port", "user", "password", "dbname"}
+BEGAN = datetime(2026, 10, 28, 12, tzinfo=UTC)
+
+
+class Books:
+    """A company over some days, clocks set back among them, and what is true of its entries."""
+
+    def __init__(self) -> None:
+        self.company = make_master("books")
+        self.own = make_subaccount(self.company, "own")
+        self.shared = make_subaccount(self.company, "shared", mode=BalanceMode.SHARED)
+        self.other = make_subaccount(self.company, "other", mode=BalanceMode.SHARED)
+        self.admin = make_member(self.company, Role.MASTER_ADMIN, "admin@books.example")
+        self.people = {
+            "admin": self.admin,
+            "own": make_member(self.own, Role.MEMBER, "own@books.example"),
+            "shared": make_member(self.shared, Role.MEMBER, "shared@books.example"),
+        }
+        for number in range(40):
+            account = [self.company, self.own, self.shared, self.other][number % 4]
+            moment = BEGAN + number * timedelta(hours=3, minutes=7)
+            spend(
+                account,
+                ["0.0075", "1", "25", "99.5"][number // 4 % 4],
+                f"m-{number}",
+                moment=moment,
+                description=["", "100%_off", "عيد مبارك"][number % 3],
+            )
+        give(self.own, Decimal(50), "top-up")
+        adjustments.make(
+            account=self.company, amount=Decimal("-3.5"), reason="put right", reference="adj-1",
+            by=self.admin,
+        )  # fmt: skip
+        charges.reverse(master=self.company.pk, reference="m-8", reason="by mistake")
+        self.entries = list(Entry.objects.filter(master=self.company))
+
+    @property
+    def accounts(self) -> list[Account]:
+        return [self.company, self.own, self.shared, self.other]
+
+    def seen_by(self, person: str) -> list[Entry]:
+        reach = {"own": {self.own.pk}, "shared": {self.shared.pk}}.get(person)
+        return [each for each in self.entries if reach is None or each.account_id in reach]
+
+    def select(self, person: str, query: Sequence[tuple[str, Any]]) -> tuple[Scope, Any]:
+        scope = Scope.of(access_or_404(self.people[person], "books"))
+        filters = TransactionFilter(QueryDict(urlencode(query)), scope)
+        assert filters.is_valid(), filters.form.errors
+        return scope, filters
+
+
+@pytest.fixture
+def books(db: None) -> Books:
+    return Books()
+
+
+def matches(entry: Entry, query: dict[str, Any], zone: Any) -> bool:
+    day = entry.posted_at.astimezone(zone).date()
+    size = abs(entry.amount)
+    said: dict[str, Callable[[Any], bool]] = {
+        "date_from": lambda first: day >= first,
+        "date_to": lambda last: day <= last,
+        "account": lambda chosen: entry.account_id in chosen,
+        "kind": lambda kinds: entry.kind in kinds,
+        "direction": lambda way: (entry.amount > 0) == (way == "in"),
+        "amount_min": lambda least: size >= least,
+        "amount_max": lambda most: size <= most,
+        "text": lambda text: text.lower() in f"{entry.reference}\0{entry.description}".lower(),
+        "by": lambda who: entry.by_id is None if who == "program" else entry.by_id == who,
+    }
+    return all(said[name](value) for name, value in query.items())
+
+
+ORDERS: dict[str, Callable[[Entry], Any]] = {
+    "": lambda e: (e.posted_at, e.holder_id, e.seq),
+    "oldest": lambda e: (e.posted_at, e.holder_id, e.seq),
+    "most-in": lambda e: (e.amount, e.posted_at, e.holder_id, e.seq),
+    "most-out": lambda e: (e.amount, e.posted_at, e.holder_id, e.seq),
+}
+
+days = st.integers(0, 8).map(lambda number: date(2026, 10, 27) + number * DAY)
+amounts = st.sampled_from(["0", "0.0075", "1", "3.5", "25", "60"]).map(Decimal)
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_pages_and_totals_are_those_of_the_entries_that_match(books: Books, data: Any) -> None:
+    person = data.draw(st.sampled_from(sorted(books.people)))
+    names = {"admin": books.accounts, "own": [books.own], "shared": [books.shared]}[person]
+    query: dict[str, Any] = data.draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "date_from": days,
+                "date_to": days,
+                "account": st.lists(st.sampled_from([a.pk for a in names]), min_size=1),
+                "kind": st.lists(st.sampled_from(Kind.values), min_size=1, max_size=3),
+                "direction": st.sampled_from(["in", "out"]),
+                "amount_min": amounts,
+                "amount_max": amounts,
+                "text": st.sampled_from(["M-1", "%_", "عيد", "put", "\\"]),
+                "by": st.sampled_from(["program", books.people[person].pk]),
+            },
+        )
+    )
+    for low, high in (("date_from", "date_to"), ("amount_min", "amount_max")):
+        if low in query and high in query and query[high] < query[low]:
+            del query[high]
+    sort = data.draw(st.sampled_from(sorted(ORDERS)))
+    pairs = [
+        (name, each)
+        for name, value in query.items()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    scope, filters = books.select(person, [*pairs, ("sort", sort)])
+    expected = [e for e in books.seen_by(person) if matches(e, query, books.company.zone)]
+    expected.sort(key=ORDERS[sort], reverse=sort in ("", "most-in"))
+
+    walked: list[Entry] = []
+    cursor = ""
+    while True:
+        page = pages.read_page(filters.qs, books.company, cursor, order=filters.order, size=7)
+        walked += page.entries
+        cursor = page.next
+        if not cursor:
+            break
+    assert walked == expected
+
+    sums = totals.read_totals(scope, filters)
+    assert sums.amount_in == sum((e.amount for e in expected if e.amount > 0), Decimal(0))
+    assert sums.amount_out == -sum((e.amount for e in expected if e.amount < 0), Decimal(0))
+    if sums.entries is not None:
+        assert sums.entries == len(expected)
+    assert {each.kind for each in sums.by_kind} == {e.kind for e in expected}
+    if sums.opening is not None:
+        assert sums.opening == credit_before(books, person, query)
+
+
+def credit_before(books: Books, person: str, query: dict[str, Any]) -> Decimal:
+    """Of the chosen holders: what their entries before the first day came to."""
+    mine = {e.account_id for e in books.seen_by(person)}
+    holders = set(query.get("account") or mine)
+    first = query.get("date_from", date.min)
+    return sum(
+        (
+            e.amount
+            for e in books.entries
+            if e.holder_id in holders and e.posted_at.astimezone(books.company.zone).date() < first
+        ),
+        Decimal(0),
+    )
+
+
+class TestOpeningAndClosing:
+    def test_are_told_where_the_accounts_are_all_that_moved_the_balance(
+        self, books: Books
+    ) -> None:
+        whole = [("date_from", "2026-10-30"), ("date_to", "2026-10-31")]
+        for person, accounts, told in (
+            ("admin", [], True),
+            ("admin", [books.own], True),
+            ("admin", [books.company, books.shared, books.other], True),
+            # The other shared subaccount drew on the same balance.
+            ("admin", [books.company, books.shared], False),
+            ("admin", [books.shared], False),
+            ("own", [], True),
+            ("shared", [], False),
+        ):
+            chosen = [("account", account.pk) for account in accounts]
+            scope, filters = books.select(person, [*whole, *chosen])
+            assert (totals.read_totals(scope, filters).opening is not None) == told
+
+    def test_are_not_told_of_some_kinds_only(self, books: Books) -> None:
+        scope, filters = books.select("admin", [("kind", "usage")])
+        assert totals.read_totals(scope, filters).opening is None
+
+    def test_closing_is_what_the_balances_say(self, books: Books) -> None:
+        scope, filters = books.select("admin", [])
+        closing = totals.read_totals(scope, filters).closing
+        assert closing == sum((e.amount for e in books.entries), Decimal(0))
+
+    def test_pool_is_in_no_byte_that_a_shared_subaccounts_person_gets(self, books: Books) -> None:
+        response = get(books.people["shared"], "books")
+        content = text_of(response)
+        assert "Opening credit" not in content
+        assert "Closing credit" not in content
+        assert "Money out" in content
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("query", "field", "sentence"),
+        [
+            ({"amount_min": "5", "amount_max": "4"}, "amount_max", "Swap the two amounts"),
+            ({"amount_min": "1e5"}, "amount_min", "in digits"),
+            ({"amount_min": "٣"}, "amount_min", "in digits"),
+            ({"amount_max": "-1"}, "amount_max", "without a minus"),
+            ({"amount_max": "0.0000001"}, "amount_max", "at most 6"),
+            ({"direction": "sideways"}, "direction", "neither"),
+            ({"by": "99999999999999999999"}, "by", "not one of the people"),
+            ({"by": "x"}, "by", "not one of the people"),
+            ({"sort": "password"}, "sort", "no order"),
+            ({"columns": ["amount", "password"]}, "columns", "no column"),
+            ({"text": "x" * 101}, "text", "at most 100"),
+            ({"text": "a\0b"}, "text", "Null characters"),
+            ({"date_from": "0001-01-01"}, "date_from", "from the year 2000"),
+            ({"date_to": "9999-12-31"}, "date_to", "before the year 2100"),
+        ],
+    )
+    def test_beside_the_field_and_no_rows(
+        self, cast: Cast, query: dict[str, Any], field: str, sentence: str
+    ) -> None:
+        response = get(cast.finance, **query)
+        assert shown(response) == []
+        [error] = response.context["form"].errors[field]
+        assert sentence in error
+
+    def test_ten_thousand_accounts(self, cast: Cast) -> None:
+        response = get(cast.finance, account=list(range(1, 10_001)))
+        assert shown(response) == []
+        assert response.context["form"].errors["account"]
+
+    def test_more_accounts_of_ones_own_than_an_address_holds(self, cast: Cast) -> None:
+        pk = cast.marketing.pk
+        response = get(cast.finance, account=[pk] * (MOST_ACCOUNTS + 1))
+        assert f"at most {MOST_ACCOUNTS} accounts" in text_of(response)
+
+    def test_another_companys_person_is_no_author_here(self, cast: Cast) -> None:
+        response = get(cast.finance, by=cast.gulf_admin.pk)
+        assert "not one of the people" in text_of(response)
+
+    def test_cursor_of_another_order(self, cast: Cast) -> None:
+        spend_many(cast, 60)
+        cursor = get(cast.finance).context["page"].next
+        assert "This link is damaged" in text_of(get(cast.finance, sort="oldest", cursor=cursor))
+        by_amount = get(cast.finance, sort="most-out").context["page"].next
+        assert "This link is damaged" in text_of(get(cast.finance, cursor=by_amount))
+        assert shown(get(cast.finance, sort="most-out", cursor=by_amount))
+
+    def test_cursor_of_another_filter_is_a_place_in_this_one(self, cast: Cast) -> None:
+        spend_many(cast, 60)
+        cursor = get(cast.finance).context["page"].next
+        everything = [entry.pk for entry in shown(get(cast.finance, cursor=cursor))]
+        usage = [entry.pk for entry in shown(get(cast.finance, cursor=cursor, kind="usage"))]
+        assert usage
+        assert set(usage) <= set(everything)
+
+
+class TestColumns:
+    def test_chosen_ones_in_the_pages_order_with_what_a_row_needs(self, cast: Cast) -> None:
+        spend(cast.otp, "1", "ref-1")
+        response = get(cast.finance, columns=["contra", "reference", "holder"], kind="usage")
+        names = list(response.context["table"].columns.names())
+        assert names == ["posted_at", "holder", "reference", "contra", "amount"]
+        assert cells(response, "holder") == ["Nile Retail Group"]
+        assert cells(response, "contra") == ["Usage revenue"]
+
+    def test_operators_have_no_names_for_customers(self, cast: Cast) -> None:
+        adjustments.make(
+            account=cast.marketing,
+            amount=Decimal(1),
+            reason="goodwill",
+            reference="adj",
+            by=cast.operator,
+        )
+        assert cells(get(cast.finance, columns="by", by="operator"), "by") == ["an operator"]
+        assert cells(get(cast.operator, columns="by", by="operator"), "by") == [str(cast.operator)]
+
+
+class TestTotals:
+    def test_stand_on_the_page_when_they_are_quick(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance))
+        assert "Closing credit" in content
+        assert 'hx-trigger="load"' not in content
+
+    def test_come_by_themselves_when_they_are_not(self, cast: Cast) -> None:
+        content = text_of(get(cast.finance, by="program"))
+        assert "Adding up" in content
+        [asked] = re.findall(r'hx-get="([^"]+)"[^>]* hx-trigger="load"', content)
+        client = Client(headers={"HX-Request": "true"})
+        client.force_login(cast.finance)
+        assert "Money in" in client.get(asked).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_takes_too_long_is_ended_with_a_sentence(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a search through ten million entries would: here somebody keeps the entries locked."""
+    monkeypatch.setattr("reports.queries.PATIENCE_SECONDS", 0.2)
+    client = Client()
+    client.force_login(cast.finance)
+    url = connection.get_connection_params()
+    with psycopg.connect(**{k: v for k, v in url.items() if k in CONNECTION}) as other:
+        other.execute("LOCK TABLE billing_entry")
+        page = client.get(address(text="order")).content.decode()
+        sums = client.get(reverse("transaction-totals", args=["nile"], query={"text": "order"}))
+        other.rollback()
+    assert "This search takes too long" in page
+    assert 'value="order"' in page
+    assert "takes longer than" in sums.content.decode()
+
+
+def spend_many(cast: Cast, count: int) -> None:
+    charge_many(
+        master=cast.nile.pk,
+        charges=[Charge(cast.marketing.pk, Decimal("0.5"), f"many-{n}") for n in range(count)],
+    )
+
+
+def test_references_of_a_search(cast: Cast) -> None:
+    spend(cast.marketing, "1", "Order_17")
+    spend(cast.marketing, "1", "OrderX17")
+    assert references(get(cast.finance, text="order_")) == ["Order_17"]

@@ -109,6 +109,8 @@ class TransactionTable(Table):  # type: ignore[misc]
         posted = format_html(
             '<time datetime="{}">{}</time>', there.isoformat(), local(there, self.company)
         )
+        if "description" not in self.shown:
+            posted = self._to_its_page(record, posted)
         if (
             "occurred_at" in self.shown
             or record.occurred_at is None
@@ -150,11 +152,14 @@ class TransactionTable(Table):  # type: ignore[misc]
         """What it was, with a link where it has a page; beneath, what is known of it besides."""
         other = self.known.get(self.other_sides.get(leg_of(record), 0))
         text: str = title(record, other)
-        page = reverse("transaction-detail", args=[self.company.code, write_key(record)])
-        # A page of its own, not new rows for this table.
-        text = format_html('<a href="{}" hx-boost="false">{}</a>', page, text)
+        text = self._to_its_page(record, text)
         about = format_html_join(" · ", "{}", ((part,) for part in self._about(record)))
         return format_html("{}<small>{}</small>" if about else "{}", text, about)
+
+    def _to_its_page(self, entry: Entry, text: str) -> SafeString:
+        """A page of its own, not new rows for this table."""
+        page = reverse("transaction-detail", args=[self.company.code, write_key(entry)])
+        return format_html('<a href="{}" hx-boost="false">{}</a>', page, text)
 
     def _about(self, entry: Entry) -> Iterator[str | SafeString]:
         """A transfer's note, the reference by which the author knows it, and who did it."""

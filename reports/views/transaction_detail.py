@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import Access, access_or_404
 from billing import payments
 from billing.models import Entry, Hold, Kind, Origin
-from billing.views.transfer_reading import visible_transfers
+from billing.views.transfer_reading import hide_other_names, visible_transfers
 from console import money
 from console.figures import Figures
 from reports.descriptions import author, leg_of, other_sides, title
@@ -58,6 +58,10 @@ def transaction_detail(request: HttpRequest, company: str, key: str) -> HttpResp
     known = {**scope.names, access.company.pk: access.company.name}
     other = others.get(leg_of(entry))
     sees_holder = shows_balance(entry, scope.names.keys())
+    figures = [entry.amount]
+    if sees_holder:
+        figures += [entry.balance_before, entry.balance_after]
+    column = Figures(figures, access.company.decimals)
     context: dict[str, Any] = {
         "access": access,
         "company": access.company,
@@ -65,18 +69,16 @@ def transaction_detail(request: HttpRequest, company: str, key: str) -> HttpResp
         "title": title(entry, known.get(other or 0)),
         "made_by": author(entry.by, access) if entry.by is not None else "",
         "amount": money.format_amount(entry.amount, access.company.decimals, sign=True),
+        "moved": column.cell(entry.amount, sign=True),
         "sees_holder": sees_holder,
         "sources": _sources(access, scope, entry),
         # Whoever sees the account sees the platform's side of what it did.
         "contra": entry.contra,
-        "contra_amount": money.format_amount(-entry.amount, access.company.decimals, sign=True),
+        "contra_amount": column.cell(-entry.amount, sign=True),
     }
     if sees_holder:
-        figures = (entry.balance_before, entry.amount, entry.balance_after)
-        column = Figures(figures, access.company.decimals)
         context |= {
             "before": column.cell(entry.balance_before),
-            "moved": column.cell(entry.amount, sign=True),
             "after": column.cell(entry.balance_after),
         }
     if len(legs) > 1:
@@ -92,8 +94,13 @@ def _sources(access: Access, scope: Scope, entry: Entry) -> list[Source]:
     if entry.kind == Kind.TRANSFER and _UUID.fullmatch(entry.reference):
         transfer = visible_transfers(access).filter(key=UUID(entry.reference)).first()
         if transfer is not None:
+            hide_other_names(access, [transfer])
             page = reverse("transfer-detail", args=[at, transfer.pk])
-            found.append(Source(_("Transfer"), str(transfer.key), page))
+            made = _("From %(source)s to %(destination)s") % {
+                "source": transfer.source,
+                "destination": transfer.destination,
+            }
+            found.append(Source(_("Transfer"), made, page))
     if entry.origin == Origin.PAYMENT and _UUID.match(entry.reference):
         pk = UUID(entry.reference[:36])
         payment = payments.visible_to(access.user, access.company).filter(pk=pk).first()

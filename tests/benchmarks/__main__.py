@@ -21,6 +21,7 @@ BENCHMARKS = (
     "usage_file",
     "overview",
     "as_of",
+    "transactions",
     "webhooks",
     "pages",
 )

@@ -139,7 +139,7 @@ class TestColumns:
         response = get(finance, "delta")
         assert cells(response, "posted_at") == ["1 Feb 2026, 00:30"]
         content = text_of(response)
-        assert "newest first, in Cairo time." in content
+        assert "in Cairo time." in content
         assert "Africa/Cairo" not in content
 
     def test_currency_is_named_in_the_headings(self, cast: Cast) -> None:

@@ -6,7 +6,7 @@ and quick however many entries there are. What is finer is added up by entry, un
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -167,11 +167,14 @@ def _of_entries(entries: QuerySet[Entry]) -> list[KindTotal]:
         "amount_out": -Sum(Least(F("amount"), NOTHING), default=NOTHING),
         "entries": Count("*"),
     }
-    found = entries.select_related(None).order_by().values("kind").annotate(**sums)
-    return _sorted(KindTotal(label=Kind(each["kind"]).label, **each) for each in found)
+    found = entries.select_related(None).order_by().values_list("kind").annotate(**sums)
+    return _sorted(
+        KindTotal(kind, Kind(kind).label, amount_in, amount_out, number)
+        for kind, amount_in, amount_out, number in found
+    )
 
 
-def _sorted(totals: Any) -> list[KindTotal]:
+def _sorted(totals: Iterable[KindTotal]) -> list[KindTotal]:
     order = list(Kind.values)
     return sorted(totals, key=lambda each: order.index(each.kind))
 

@@ -41,7 +41,7 @@ def view_save(request: HttpRequest, company: str) -> HttpResponse:
     if not filters.is_valid():
         messages.error(request, _("Correct what is marked in the filter, then save the view."))
     elif not form.is_valid():
-        messages.error(request, form.errors["name"][0])
+        messages.error(request, str(form.errors["name"][0]))
     else:
         name = form.cleaned_data["name"]
         try:

@@ -17,8 +17,8 @@ from django.db import OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from billing import refunds, settlement
-from billing.gateways import MODULES, gateway
+from billing import jobs, refunds, settlement
+from billing.gateways import MODULES, WITH_WEBHOOKS, gateway
 from billing.gateways.protocol import Fact, GatewayError, GatewayRefused, What
 from billing.ledger import StartAgain
 from billing.models import Payment, PaymentState, Refund, RefundState
@@ -35,6 +35,9 @@ PAID_AFTER = timedelta(minutes=2)
 PAID_BEFORE = timedelta(days=1)
 # Gateways end checkouts by their own clock.
 GRACE = timedelta(minutes=2)
+# While somebody looks at a payment's page, its gateway is asked about it this often.
+WATCHED_EVERY = timedelta(seconds=10)
+ASK = "billing.tasks.ask_about_payment"
 # Each may take ten seconds to say nothing: after so many a gateway is left alone until next time.
 TROUBLES = 3
 
@@ -69,6 +72,41 @@ def run(limit: int = AT_MOST) -> int:
     for payment in just_paid.order_by("paid_at")[:limit]:
         asked += _ask(payment, now, troubles, _hear_of_paid)
     return asked
+
+
+def ask_soon(payment: Payment) -> bool:
+    """Have a worker ask the gateway about a payment that somebody waits for; whether it is to.
+
+    Not more often than every ten seconds, however many pages are open; nobody is asked here. Does
+    nothing about a payment that is over, or whose gateway has nothing to tell.
+    """
+    if not (
+        payment.is_open
+        and payment.gateway_reference
+        and payment.gateway in WITH_WEBHOOKS
+        and gateway(payment.gateway).is_available
+    ):
+        return False
+    now = timezone.now()
+    if payment.heard_at is not None and payment.heard_at > now - WATCHED_EVERY:
+        return False
+    # Whoever of several pages comes first marks it.
+    due = Payment.objects.filter(Q(heard_at=None) | Q(heard_at__lte=now - WATCHED_EVERY))
+    if not due.filter(pk=payment.pk).update(heard_at=now):
+        return False
+    return jobs.order_once(ASK, f"ask_about_payment/{payment.pk}", payment_id=str(payment.pk))
+
+
+def ask_about(payment_id: str) -> bool:
+    """Ask the gateway about this payment, unless it is over meanwhile; whether it was asked.
+
+    Raises nothing that a gateway does. A second call asks again, and changes nothing.
+    """
+    now = timezone.now()
+    payment = Payment.objects.filter(pk=payment_id).select_related("method").first()
+    if payment is None or not payment.is_open or not gateway(payment.gateway).is_available:
+        return False
+    return _ask(payment, now, Counter(), partial(_hear, now=now)) == 1
 
 
 def _stuck(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:

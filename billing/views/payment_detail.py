@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Access, access_or_404
-from billing import payments, settlement
+from billing import payments, reconciliation, settlement
 from billing.ledger import StartAgain
 from billing.models import Entry, Origin, Payment
 from billing.payment_instructions import instructions_of
@@ -32,6 +32,8 @@ STOP_POLLING = 286
 # Every two seconds for the first minute, then slower and slower: (questions until, seconds).
 PACES = ((30, 2), (60, 5), (120, 15))
 SLOWEST = 60
+# A page that has asked so often in vain has waited for about five seconds.
+PATIENT_POLLS = 2
 
 
 @leads_to_gateway
@@ -53,7 +55,8 @@ def payment_state(request: HttpRequest, company: str, pk: UUID) -> HttpResponse:
     """What the page asks again and again: its changed parts, and when to ask next.
 
     ``tag`` is what the page shows, ``n`` how often it has asked. When the payment is over it is
-    told to stop.
+    told to stop. One that has waited for a while has a worker ask the gateway: messages may be late,
+    and do not reach every machine.
     """
     access = access_or_404(request.user, company)
     payment = payment_or_404(access, pk)
@@ -63,6 +66,8 @@ def payment_state(request: HttpRequest, company: str, pk: UUID) -> HttpResponse:
     context["has_changed"] = request.GET.get("tag") != context["tag"]
     context["is_fragment"] = True
     is_over = not context["status"].is_unpaid
+    if not is_over and _asked(request) >= PATIENT_POLLS:
+        reconciliation.ask_soon(payment)
     return render(
         request,
         "billing/_payment_news.html",

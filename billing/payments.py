@@ -20,7 +20,7 @@ from stdnum.iso7064 import mod_97_10
 from accounts.models import Account, State, User
 from billing import payment_mails, settlement
 from billing.gateways import gateway
-from billing.gateways.protocol import Checkout, Fact, GatewayError, What
+from billing.gateways.protocol import Checkout, Fact, GatewayError, GatewayRefused, What
 from billing.locking import clock
 from billing.models import Payment, PaymentMethod, PaymentState
 from billing.payment_methods import AmountRefused, offered, quote
@@ -31,6 +31,7 @@ __all__ = [
     "AmountRefused",
     "CannotTopUp",
     "GatewayError",
+    "GatewayRefused",
     "MethodGone",
     "cancel",
     "cannot_top_up",

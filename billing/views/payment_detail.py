@@ -55,8 +55,8 @@ def payment_state(request: HttpRequest, company: str, pk: UUID) -> HttpResponse:
     """What the page asks again and again: its changed parts, and when to ask next.
 
     ``tag`` is what the page shows, ``n`` how often it has asked. When the payment is over it is
-    told to stop. One that has waited for a while has a worker ask the gateway: messages may be late,
-    and do not reach every machine.
+    told to stop. One that has waited for a while has a worker ask the gateway: messages may be
+    late, and do not reach every machine.
     """
     access = access_or_404(request.user, company)
     payment = payment_or_404(access, pk)

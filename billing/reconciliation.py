@@ -35,8 +35,10 @@ PAID_AFTER = timedelta(minutes=2)
 PAID_BEFORE = timedelta(days=1)
 # Gateways end checkouts by their own clock.
 GRACE = timedelta(minutes=2)
-# While somebody looks at a payment's page, its gateway is asked about it this often.
+# While somebody looks at a payment's page, its gateway is asked about it this often; the first
+# time, that soon after the payment was started.
 WATCHED_EVERY = timedelta(seconds=10)
+FIRST_AFTER = timedelta(seconds=5)
 ASK = "billing.tasks.ask_about_payment"
 # Each may take ten seconds to say nothing: after so many a gateway is left alone until next time.
 TROUBLES = 3
@@ -88,10 +90,14 @@ def ask_soon(payment: Payment) -> bool:
     ):
         return False
     now = timezone.now()
-    if payment.heard_at is not None and payment.heard_at > now - WATCHED_EVERY:
+    if payment.heard_at is not None and payment.heard_at > now - FIRST_AFTER:
         return False
-    # Whoever of several pages comes first marks it.
-    due = Payment.objects.filter(Q(heard_at=None) | Q(heard_at__lte=now - WATCHED_EVERY))
+    # Whoever of several pages comes first marks it. Never asked about: heard of when it began.
+    due = Payment.objects.filter(
+        Q(heard_at=None)
+        | Q(heard_at__lte=now - WATCHED_EVERY)
+        | Q(heard_at=F("created_at"), created_at__lte=now - FIRST_AFTER)
+    )
     if not due.filter(pk=payment.pk).update(heard_at=now):
         return False
     return jobs.order_once(ASK, f"ask_about_payment/{payment.pk}", payment_id=str(payment.pk))

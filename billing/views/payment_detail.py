@@ -159,12 +159,16 @@ def _entries(access: Access, payment: Payment) -> list[Entry]:
         account=payment.account_id,
     ).select_related("holder")
     shown = [entry for entry in found if entry.is_own or access.sees_tree]
+    for entry in shown:
+        # The books are filtered by days of the company's time zone.
+        entry.day = timezone.localdate(entry.posted_at, access.company.zone)  # type: ignore[attr-defined]
     return sorted(shown, key=lambda entry: (entry.posted_at, entry.seq))
 
 
 def _tag(payment: Payment, status: Status, events: int, *, is_late: bool) -> str:
     """Another one whenever the page would show something else."""
-    shown = (status, payment.state, events, is_late, sorted(payment.instructions.items()))
+    told = sorted(payment.instructions.items())
+    shown = (status, payment.state, events, is_late, payment.failure, told)
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 
 

@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from billing import reconciliation
 from billing.models import Payment, PaymentState
 from billing.verification import verify
+from tests.billing.payments.cast import make_payment
 from tests.billing.payments.counter import checkout, click, turn
 from tests.billing.test_tasks import no_job_by_itself, work  # noqa: F401
 from tests.factories import balance_of
@@ -58,11 +59,15 @@ def test_a_gateway_is_not_asked_again_within_ten_seconds_nor_when_it_has_nothing
     cast, sandbox, client
 ):
     client.force_login(cast.admin)
-    payment = checkout(cast.retail)
-    heard(payment, 11)
-    assert look(client, payment, 2) == 1
+    assert look(client, checkout(cast.retail), 2) == 0
+    ago = timezone.now() - timedelta(seconds=6)
+    payment = make_payment(cast.retail, created_at=ago, heard_at=ago)
+    assert look(client, payment, 2) == 1  # The first question comes sooner.
     work()
+    heard(payment, 9)
     assert look(client, payment, 3) == 0
+    heard(payment, 10)
+    assert look(client, payment, 3) == 1
     transfer = checkout(cast.retail, "1000", code="bank_transfer")
     heard(transfer, 11)
     assert look(client, transfer, 9) == 0

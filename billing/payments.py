@@ -134,13 +134,19 @@ def open_checkout(payment: Payment, *, addresses: Addresses) -> Payment:
 def cancel(payment: Payment, *, by: User | None) -> Payment:
     """Give the payment up; the payment as it is then. One that is over stays as it is.
 
-    The gateway closes its checkout first, so that it cannot be paid any more; what was paid
-    meanwhile is still credited. Raises GatewayError: then nothing has changed.
+    The gateway closes its checkout first, so that it cannot be paid any more, and is asked whether
+    it was: then it is credited, and not cancelled, also where no message has told so. What is paid
+    later is still credited. Raises GatewayError: then nothing has changed.
     """
     if not payment.is_open:
         return payment
+    moneys: list[Fact] = []
     if payment.gateway_reference:
-        gateway(payment.gateway).cancel(payment)
+        asked = gateway(payment.gateway)
+        asked.cancel(payment)
+        moneys = [fact for fact in asked.fetch(payment) if fact.is_of_money]
+    if moneys:
+        settlement.learn_about(payment, moneys)
     settlement.learn_about(payment, [Fact(What.CANCELLED)], by=by)
     payment.refresh_from_db()
     return payment

@@ -33,6 +33,9 @@ DELAYED_AFTER = timedelta(minutes=15)
 # was, names money that we did not know then.
 PAID_AFTER = timedelta(minutes=2)
 PAID_BEFORE = timedelta(days=1)
+# What was given up may be paid all the same: a voucher at a counter, a debit under way.
+GIVEN_UP_EVERY = timedelta(hours=12)
+GIVEN_UP_FOR = timedelta(days=7)
 # Gateways end checkouts by their own clock.
 GRACE = timedelta(minutes=2)
 # While somebody looks at a payment's page, its gateway is asked about it this often; the first
@@ -47,8 +50,9 @@ TROUBLES = 3
 def run(limit: int = AT_MOST) -> int:
     """Ask about at most ``limit`` payments, the longest unheard of first; how many were asked.
 
-    Then about refunds under way and about what was just paid, each at most as many. Raises
-    nothing that a gateway does. Holds no lock while it asks.
+    Then about refunds under way, about what was just paid, and twice a day for a week about what
+    was given up, each at most as many. Raises nothing that a gateway does. Holds no lock while it
+    asks.
     """
     troubles: Counter[str] = Counter()
     present = [name for name in MODULES if gateway(name).is_available]
@@ -72,7 +76,15 @@ def run(limit: int = AT_MOST) -> int:
         heard_at__lt=F("paid_at"),
     )
     for payment in just_paid.order_by("paid_at")[:limit]:
-        asked += _ask(payment, now, troubles, _hear_of_paid)
+        asked += _ask(payment, now, troubles, _hear_of_money)
+    given_up = payments.filter(
+        gateway__in=WITH_WEBHOOKS,
+        state__in=[PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED],
+        expires_at__gt=now - GIVEN_UP_FOR,
+        heard_at__lt=now - GIVEN_UP_EVERY,
+    ).exclude(gateway_reference="")
+    for payment in given_up.order_by("heard_at")[:limit]:
+        asked += _ask(payment, now, troubles, _hear_of_money)
     return asked
 
 
@@ -172,5 +184,6 @@ def _send(refund: Refund, payment: Payment) -> None:
     refunds.send(refund)
 
 
-def _hear_of_paid(payment: Payment) -> None:
-    settlement.learn_about(payment, gateway(payment.gateway).fetch(payment))
+def _hear_of_money(payment: Payment) -> None:
+    facts = gateway(payment.gateway).fetch(payment)
+    settlement.learn_about(payment, [fact for fact in facts if fact.is_of_money])

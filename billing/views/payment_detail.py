@@ -117,7 +117,8 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
     is_late = status.is_unpaid and payment.expires_at <= now
     arrivals = list(payment.arrivals.order_by("arrived_at", "pk"))
     events = list(payment.events.select_related("by").order_by("pk"))
-    can_pay = access.pays_for(payment.account)
+    # Not while money is in review: it would be paid twice.
+    can_pay = access.pays_for(payment.account) and payment.is_open and status.is_unpaid
     instructions = instructions_of(payment) if status.is_unpaid and not is_late else None
     return {
         "access": access,
@@ -133,8 +134,8 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "disputes": list(payment.disputes.order_by("opened_at")),
         "entries": _entries(access, payment),
         "instructions": instructions,
-        "can_continue": can_pay and payment.is_open and not is_late and instructions is None,
-        "can_cancel": can_pay and payment.is_open,
+        "can_continue": can_pay and not is_late and instructions is None,
+        "can_cancel": can_pay,
         "can_retry": access.can_top_up(payment.account)
         and (is_late or status in {Status.FAILED, Status.EXPIRED, Status.CANCELLED}),
         "tag": _tag(payment, status, len(events), is_late=is_late),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import Access, access_or_404
 from billing import payments, reconciliation, settlement
 from billing.ledger import StartAgain
-from billing.models import Entry, Origin, Payment
+from billing.models import Entry, Origin, Payment, PaymentState
 from billing.payment_instructions import instructions_of
 from billing.payment_status import Status, status_of
 from billing.payment_words import news_of, trail_of, who
@@ -103,7 +103,9 @@ def payment_cancel(request: HttpRequest, company: str, pk: UUID) -> HttpResponse
             ),
         )
     else:
-        if was_open and not payment.is_open:
+        if was_open and payment.state == PaymentState.PAID:
+            messages.info(request, _("The payment was paid meanwhile, so it is not cancelled."))
+        elif was_open and not payment.is_open:
             messages.success(request, _("The payment is cancelled."))
         else:
             messages.info(request, _("The payment was over already."))

@@ -71,3 +71,13 @@ def test_a_gateway_is_not_asked_again_within_ten_seconds_nor_when_it_has_nothing
     transfer = checkout(cast.retail, "1000", code="bank_transfer")
     heard(transfer, 11)
     assert look(client, transfer, 9) == 0
+
+
+def test_who_cancels_what_was_paid_in_silence_is_told_so(cast, sandbox, client):
+    client.force_login(cast.admin)
+    turn(sandbox, "faults", quiet=1)
+    payment = checkout(cast.retail)
+    click(sandbox, payment, "pay")
+    page = client.post(f"{payment.get_absolute_url()}cancel/", follow=True).content.decode()
+    assert "paid meanwhile, so it is not cancelled" in page
+    assert "EGP 100.00 are credited to Retail" in page

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.manager import JobManager
 from procrastinate.tasks import configure_task
 
@@ -17,3 +19,16 @@ def order(name: str, *orders: dict[str, Any]) -> None:
     """
     if orders:
         configure_task(name=name, job_manager=JobManager(DjangoConnector())).batch_defer(*orders)
+
+
+def order_once(name: str, lock: str, **arguments: Any) -> bool:
+    """Order a job of this name unless one with the same ``lock`` waits; whether it was ordered."""
+    deferrer = configure_task(
+        name=name, job_manager=JobManager(DjangoConnector()), queueing_lock=lock
+    )
+    try:
+        with transaction.atomic():  # What is refused must not spoil the caller's transaction.
+            deferrer.defer(**arguments)
+    except AlreadyEnqueued:
+        return False
+    return True

@@ -35,14 +35,25 @@ _FACTS: Mapping[str, str | Promise] = {
     "phone": _("Phone number"),
     "note": _("Note"),
 }
+# A voucher that each chain of stores has its own code for: "at_<store>" and what people call it.
+_STORES = {
+    "familymart": "FamilyMart",
+    "lawson": "Lawson",
+    "ministop": "Ministop",
+    "seicomart": "Seicomart",
+}
+_AT_STORE = "at_"
+# Where a gateway's own page of a voucher may be; the sandbox is on this machine.
+_PAGES = ("https://", "http://127.0.0.1:", "http://localhost:")
 BLOCK = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """``code`` is what is copied: a voucher's code, or a transfer's reference.
+    """``code`` is what is copied: a voucher's code, or a transfer's reference; "" for none.
 
-    ``spaced`` is the code in blocks, to be read; ``qr`` an SVG of it, "" where there is none.
+    ``spaced`` is the code in blocks, to be read; ``qr`` an SVG of it, "" where there is none;
+    ``page`` the voucher as the gateway shows it, "" where it does not.
     """
 
     is_transfer: bool
@@ -50,6 +61,7 @@ class Instructions:
     spaced: str
     qr: SafeString
     facts: list[tuple[str | Promise, str]]
+    page: str
 
 
 def instructions_of(payment: Payment) -> Instructions | None:
@@ -59,21 +71,27 @@ def instructions_of(payment: Payment) -> Instructions | None:
         return None
     is_transfer = told.get("kind") == "bank_transfer"
     code = _text(told, "reference") if is_transfer else _text(told, "code")
-    code = code or payment.reference
+    if is_transfer and not code:
+        code = payment.reference  # Never for a voucher: no counter knows it.
+    page = _text(told, "url")
+    facts = [(label, _text(told, name)) for name, label in _FACTS.items() if _text(told, name)]
     return Instructions(
         is_transfer=is_transfer,
         code=code,
         spaced=_in_blocks(code),
         qr=SafeString("") if is_transfer else qr_of(_text(told, "qr") or code),
-        facts=[(label, _text(told, name)) for name, label in _FACTS.items() if _text(told, name)],
+        facts=[*_stores(told), *facts],
+        page=page if page.startswith(_PAGES) else "",
     )
 
 
 def qr_of(text: str) -> SafeString:
     """A QR code as an SVG that can stand in a page: classes, and no style of its own.
 
-    Empty for a text that no QR code can hold.
+    Empty for no text, and for one that no QR code can hold.
     """
+    if not text:
+        return SafeString("")
     try:
         code = segno.make(text, micro=False, error="m")
     except (segno.DataOverflowError, ValueError):
@@ -83,6 +101,20 @@ def qr_of(text: str) -> SafeString:
         border=4, dark="#000", light="#fff", svgclass="qr", omitsize=True, lineclass=None
     )
     return mark_safe(drawn)  # noqa: S308
+
+
+def _stores(told: Mapping[str, Any]) -> list[tuple[str | Promise, str]]:
+    """The codes of each chain, in the order of their names."""
+    names = sorted(name for name in told if name.startswith(_AT_STORE))
+    found = [(name.removeprefix(_AT_STORE), _text(told, name)) for name in names]
+    return [
+        (
+            _("%(store)s: code / confirmation number") % {"store": name} if "/" in text else name,
+            text,
+        )
+        for store, text in found
+        if text and (name := _STORES.get(store, store.title()))
+    ]
 
 
 def _text(told: Mapping[str, Any], name: str) -> str:

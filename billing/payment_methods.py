@@ -88,7 +88,8 @@ def quote(method: PaymentMethod, amount: Decimal) -> Quote:
             _("%(method)s takes amounts in steps of %(currency)s %(step)s.")
             % {**names, "step": step}
         )
-    smallest = Decimal(1).scaleb(-decimals)
+    # No thousandths: card networks take none, and Stripe would refuse the payment.
+    smallest = Decimal(1).scaleb(-min(decimals, 2))
     fee = method.fee_fixed + amount * method.fee_percent / HUNDRED
     return Quote(amount, fee.quantize(smallest, rounding=ROUND_CEILING))
 

@@ -44,7 +44,7 @@ _TITLES = {
     Trail.CREDITED: gettext_lazy("Credited"),
     Trail.IN_REVIEW: gettext_lazy("Held in review"),
     Trail.RETURNED: gettext_lazy("Sent back to who paid it"),
-    Trail.FAILED: gettext_lazy("Failed"),
+    Trail.FAILED: gettext_lazy("An attempt to pay failed"),
     Trail.EXPIRED: gettext_lazy("Expired"),
     Trail.CANCELLED: gettext_lazy("Cancelled"),
     Trail.REFUND_REQUESTED: gettext_lazy("Refund under way"),
@@ -76,6 +76,8 @@ def news_of(
                 " service tells us; this page then says so."
             ),
         )
+    if status == Status.WAITING and payment.failure:
+        return News("warning", _("Not paid yet."), _tried(payment))
     if text is not None:
         kind = "danger" if status == Status.FAILED else "info"
         return News(kind, f"{status.label}.", text(payment))
@@ -136,6 +138,14 @@ def _waiting(payment: Payment) -> str:
     )
 
 
+def _tried(payment: Payment) -> str:
+    """After an attempt that failed while the checkout stays open."""
+    return _(
+        "The last attempt failed: %(why)s Nothing was credited. It can still be paid, or cancelled"
+        " and paid another way."
+    ) % {"why": payment.failure}
+
+
 def _failed(payment: Payment) -> str:
     nothing = _("Nothing was credited.")
     return f"{payment.failure} {nothing}" if payment.failure else nothing
@@ -182,6 +192,9 @@ def _done(payment: Payment, status: Status) -> str:
         Status.EXPIRED: _(
             "It was not paid in time, and nothing was credited. Money that still arrives will be."
         ),
-        Status.CANCELLED: _("It was given up, and nothing was credited."),
+        Status.CANCELLED: _(
+            "It was given up, and nothing was credited. Do not pay it any more; money that still"
+            " arrives is credited all the same."
+        ),
     }[status]
     return said % facts

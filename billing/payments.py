@@ -20,7 +20,7 @@ from stdnum.iso7064 import mod_97_10
 from accounts.models import Account, State, User
 from billing import payment_mails, settlement
 from billing.gateways import gateway
-from billing.gateways.protocol import Checkout, Fact, GatewayError, What
+from billing.gateways.protocol import Checkout, Fact, GatewayError, GatewayRefused, What
 from billing.locking import clock
 from billing.models import Payment, PaymentMethod, PaymentState
 from billing.payment_methods import AmountRefused, offered, quote
@@ -31,6 +31,7 @@ __all__ = [
     "AmountRefused",
     "CannotTopUp",
     "GatewayError",
+    "GatewayRefused",
     "MethodGone",
     "cancel",
     "cannot_top_up",
@@ -133,13 +134,19 @@ def open_checkout(payment: Payment, *, addresses: Addresses) -> Payment:
 def cancel(payment: Payment, *, by: User | None) -> Payment:
     """Give the payment up; the payment as it is then. One that is over stays as it is.
 
-    The gateway closes its checkout first, so that it cannot be paid any more; what was paid
-    meanwhile is still credited. Raises GatewayError: then nothing has changed.
+    The gateway closes its checkout first, so that it cannot be paid any more, and is asked whether
+    it was: then it is credited, and not cancelled, also where no message has told so. What is paid
+    later is still credited. Raises GatewayError: then nothing has changed.
     """
     if not payment.is_open:
         return payment
+    moneys: list[Fact] = []
     if payment.gateway_reference:
-        gateway(payment.gateway).cancel(payment)
+        asked = gateway(payment.gateway)
+        asked.cancel(payment)
+        moneys = [fact for fact in asked.fetch(payment) if fact.is_of_money]
+    if moneys:
+        settlement.learn_about(payment, moneys)
     settlement.learn_about(payment, [Fact(What.CANCELLED)], by=by)
     payment.refresh_from_db()
     return payment

@@ -17,8 +17,8 @@ from django.db import OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from billing import refunds, settlement
-from billing.gateways import MODULES, gateway
+from billing import jobs, refunds, settlement
+from billing.gateways import MODULES, WITH_WEBHOOKS, gateway
 from billing.gateways.protocol import Fact, GatewayError, GatewayRefused, What
 from billing.ledger import StartAgain
 from billing.models import Payment, PaymentState, Refund, RefundState
@@ -33,8 +33,16 @@ DELAYED_AFTER = timedelta(minutes=15)
 # was, names money that we did not know then.
 PAID_AFTER = timedelta(minutes=2)
 PAID_BEFORE = timedelta(days=1)
+# What was given up may be paid all the same: a voucher at a counter, a debit under way.
+GIVEN_UP_EVERY = timedelta(hours=12)
+GIVEN_UP_FOR = timedelta(days=7)
 # Gateways end checkouts by their own clock.
 GRACE = timedelta(minutes=2)
+# While somebody looks at a payment's page, its gateway is asked about it this often; the first
+# time, that soon after the payment was started.
+WATCHED_EVERY = timedelta(seconds=10)
+FIRST_AFTER = timedelta(seconds=5)
+ASK = "billing.tasks.ask_about_payment"
 # Each may take ten seconds to say nothing: after so many a gateway is left alone until next time.
 TROUBLES = 3
 
@@ -42,8 +50,9 @@ TROUBLES = 3
 def run(limit: int = AT_MOST) -> int:
     """Ask about at most ``limit`` payments, the longest unheard of first; how many were asked.
 
-    Then about refunds under way and about what was just paid, each at most as many. Raises
-    nothing that a gateway does. Holds no lock while it asks.
+    Then about refunds under way, about what was just paid, and twice a day for a week about what
+    was given up, each at most as many. Raises nothing that a gateway does. Holds no lock while it
+    asks.
     """
     troubles: Counter[str] = Counter()
     present = [name for name in MODULES if gateway(name).is_available]
@@ -67,8 +76,55 @@ def run(limit: int = AT_MOST) -> int:
         heard_at__lt=F("paid_at"),
     )
     for payment in just_paid.order_by("paid_at")[:limit]:
-        asked += _ask(payment, now, troubles, _hear_of_paid)
+        asked += _ask(payment, now, troubles, _hear_of_money)
+    given_up = payments.filter(
+        gateway__in=WITH_WEBHOOKS,
+        state__in=[PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED],
+        expires_at__gt=now - GIVEN_UP_FOR,
+        heard_at__lt=now - GIVEN_UP_EVERY,
+    ).exclude(gateway_reference="")
+    for payment in given_up.order_by("heard_at")[:limit]:
+        asked += _ask(payment, now, troubles, _hear_of_money)
     return asked
+
+
+def ask_soon(payment: Payment) -> bool:
+    """Have a worker ask the gateway about a payment that somebody waits for; whether it is to.
+
+    Not more often than every ten seconds, however many pages are open; nobody is asked here. Does
+    nothing about a payment that is over, or whose gateway has nothing to tell.
+    """
+    if not (
+        payment.is_open
+        and payment.gateway_reference
+        and payment.gateway in WITH_WEBHOOKS
+        and gateway(payment.gateway).is_available
+    ):
+        return False
+    now = timezone.now()
+    if payment.heard_at is not None and payment.heard_at > now - FIRST_AFTER:
+        return False
+    # Whoever of several pages comes first marks it. Never asked about: heard of when it began.
+    due = Payment.objects.filter(
+        Q(heard_at=None)
+        | Q(heard_at__lte=now - WATCHED_EVERY)
+        | Q(heard_at=F("created_at"), created_at__lte=now - FIRST_AFTER)
+    )
+    if not due.filter(pk=payment.pk).update(heard_at=now):
+        return False
+    return jobs.order_once(ASK, f"ask_about_payment/{payment.pk}", payment_id=str(payment.pk))
+
+
+def ask_about(payment_id: str) -> bool:
+    """Ask the gateway about this payment, unless it is over meanwhile; whether it was asked.
+
+    Raises nothing that a gateway does. A second call asks again, and changes nothing.
+    """
+    now = timezone.now()
+    payment = Payment.objects.filter(pk=payment_id).select_related("method").first()
+    if payment is None or not payment.is_open or not gateway(payment.gateway).is_available:
+        return False
+    return _ask(payment, now, Counter(), partial(_hear, now=now)) == 1
 
 
 def _stuck(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:
@@ -128,5 +184,6 @@ def _send(refund: Refund, payment: Payment) -> None:
     refunds.send(refund)
 
 
-def _hear_of_paid(payment: Payment) -> None:
-    settlement.learn_about(payment, gateway(payment.gateway).fetch(payment))
+def _hear_of_money(payment: Payment) -> None:
+    facts = gateway(payment.gateway).fetch(payment)
+    settlement.learn_about(payment, [fact for fact in facts if fact.is_of_money])

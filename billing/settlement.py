@@ -261,6 +261,14 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
     if fact.instructions and fact.instructions != payment.instructions:
         payment.instructions = payment.instructions | dict(fact.instructions)
         changed.append("instructions")
+        until = _told_until(fact)
+        if until is not None:
+            payment.expires_at = until
+            changed.append("expires_at")
+    if fact.what == What.PENDING and payment.failure:
+        # A later attempt has gone through.
+        payment.failure = ""
+        changed.append("failure")
     if payment.state in origins:
         payment.state = state
         changed.append("state")
@@ -272,6 +280,15 @@ def _moved(payment: Payment, fact: Fact, by: User | None) -> None:
         payment.save(update_fields=changed)
     if payment.instructions and not is_told and payment.is_open:
         payment_mails.order(payment)
+
+
+def _told_until(fact: Fact) -> datetime | None:
+    """Until when the voucher can be paid, where the gateway tells; it knows better than we."""
+    try:
+        until = datetime.fromisoformat(fact.instructions.get("expires_at", ""))
+    except (ValueError, TypeError):
+        return None
+    return until if until.tzinfo else None
 
 
 def _declined(payment: Payment, fact: Fact) -> None:

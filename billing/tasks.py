@@ -88,6 +88,16 @@ def reconcile_payments(timestamp: int) -> None:
     logger.log(logging.INFO if asked else logging.DEBUG, "Asked about %d payments.", asked)
 
 
+@app.task
+def ask_about_payment(payment_id: str) -> None:
+    """Ask the gateway about a payment whose page somebody looks at. Ordered by that page.
+
+    Not tried again: while the page is looked at, it orders the next one.
+    """
+    asked = reconciliation.ask_about(payment_id)
+    logger.debug("Asked about payment %s: %s.", payment_id, asked)
+
+
 @app.task(retry=MAIL)
 def send_notice(notice_id: int) -> None:
     """Mail a notice to its readers, each of them once. Ordered by the posting that raised it."""

@@ -57,6 +57,9 @@ class What(StrEnum):
     DISPUTE_LOST = "dispute_lost"
 
 
+_OF_REQUESTS = frozenset({What.PENDING, What.DECLINED, What.FAILED, What.EXPIRED, What.CANCELLED})
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that a gateway says happened.
@@ -81,6 +84,11 @@ class Fact:
     about: str = ""
     at: datetime | None = None
     instructions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_of_money(self) -> bool:
+        """Whether it tells of money that came or went, not of a request that waits or is over."""
+        return self.what not in _OF_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)

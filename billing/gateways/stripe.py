@@ -25,7 +25,7 @@ from billing.gateways.protocol import (
 )
 from billing.gateways.stripe_amounts import to_wire
 from billing.gateways.stripe_client import asking
-from billing.models import Payment, Refund
+from billing.models import MethodKind, Payment, Refund
 
 # What we call a method, and what Stripe does. Wallets of phones are cards to it.
 METHOD_TYPES = {
@@ -78,6 +78,7 @@ class Stripe:
             "account": f"{company.code}/{account.code}",
             "gateway": self.name,
         }
+        method = self.method_type(payment.method.code)
         lives = min(max(payment.expires_at - payment.created_at, SHORTEST), LONGEST)
         price = {
             "currency": payment.currency.lower(),
@@ -90,11 +91,15 @@ class Stripe:
             "client_reference_id": str(payment.pk),
             "metadata": metadata,
             "payment_intent_data": {"metadata": metadata},
-            "payment_method_types": [self.method_type(payment.method.code)],
+            "payment_method_types": [method],
             "success_url": success_url,
             "cancel_url": cancel_url,
             "expires_at": int((payment.created_at + lives).timestamp()),
         }
+        if payment.method.kind == MethodKind.VOUCHER:
+            # Counted in whole days by the country's calendar; else Stripe takes three.
+            days = max((payment.expires_at - payment.created_at).days, 1)
+            asked["payment_method_options"] = {method: {"expires_after_days": days}}
         with asking() as client:
             session = client.v1.checkout.sessions.create(
                 asked, {"idempotency_key": str(payment.pk)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.gateways.protocol import GatewayRefused
 
-# docs.stripe.com/currencies. ISK has no decimals and is still written with two.
+# docs.stripe.com/currencies
 WITHOUT_DECIMALS = frozenset(
     [
         "BIF",
@@ -20,7 +20,6 @@ WITHOUT_DECIMALS = frozenset(
         "MGA",
         "PYG",
         "RWF",
-        "UGX",
         "VND",
         "VUV",
         "XAF",
@@ -29,6 +28,9 @@ WITHOUT_DECIMALS = frozenset(
     ]
 )
 THREE_DECIMALS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+# "Special cases": these have no decimals either (any more), and are still written with two, so
+# that 5 UGX is 500. HUF and TWD have two but in payouts, which we do not make.
+WRITTEN_WITH_TWO_ZEROS = frozenset(["ISK", "UGX"])
 # Stripe itself stops at twelve digits.
 _TOO_MUCH = 10**15
 
@@ -46,8 +48,9 @@ def to_wire(amount: Decimal, currency: str) -> int:
     It takes thousandths, but only whole hundredths of them: 1.255 KWD is refused, never rounded.
     """
     scaled = amount.scaleb(exponent(currency))
-    if scaled != scaled.to_integral_value() or (currency in THREE_DECIMALS and scaled % 10):
-        places = min(exponent(currency), 2)
+    grain = 100 if currency in WRITTEN_WITH_TWO_ZEROS else 10 if currency in THREE_DECIMALS else 1
+    if scaled % grain:
+        places = 0 if currency in WRITTEN_WITH_TWO_ZEROS else min(exponent(currency), 2)
         raise GatewayRefused(
             f"{currency} {amount} cannot be paid this way: at most {places} decimals"
         )

@@ -80,7 +80,10 @@ def of_dispute(dispute: Thing) -> list[Fact]:
 
 
 def of_voucher(intent: Thing) -> dict[str, Any]:
-    """What the payer needs: ``kind``, ``code``, ``expires_at`` (ISO 8601), ``url``; or nothing."""
+    """What the payer needs: ``kind``, ``code``, ``expires_at`` (ISO 8601), ``url``; or nothing.
+
+    Konbini has no one code, but one for each chain of stores: ``at_<store>``.
+    """
     action = intent.get("next_action") or {}
     kind = _text(action.get("type") or "")
     if not kind.endswith(DETAILS):
@@ -95,7 +98,17 @@ def of_voucher(intent: Thing) -> dict[str, Any]:
         "url": _text(details.get("hosted_voucher_url") or ""),
         "how": _text(details.get("instructions") or ""),
     }
+    for store, codes in (details.get("stores") or {}).items():
+        if codes:
+            told[f"at_{_text(store)}"] = _at_store(codes)
     return {name: value for name, value in told.items() if value}
+
+
+def _at_store(codes: Thing) -> str:
+    """A store's code, and the number that some of them ask for besides it."""
+    code = _text(codes.get("payment_code") or "")
+    number = _text(codes.get("confirmation_number") or "")
+    return f"{code} / {number}" if number else code
 
 
 def _completed(session: Thing) -> list[Fact]:

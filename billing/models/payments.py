@@ -193,6 +193,14 @@ class Payment(models.Model):
                 name="payment_unsettled",
                 condition=Q(state__in=[PaymentState.CREATED, PaymentState.PENDING]),
             ),
+            # What was given up is asked about for a week more.
+            models.Index(
+                fields=["expires_at"],
+                name="payment_given_up",
+                condition=Q(
+                    state__in=[PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED]
+                ),
+            ),
             # What operators look through when money came by bank; paid ones fall out of it.
             models.Index(
                 F("created_at").desc(),

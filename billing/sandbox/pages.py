@@ -142,8 +142,13 @@ def _promised(session: dict[str, Any], intent: dict[str, Any]) -> list[str]:
         return ["<p>It was not paid in time.</p>"]
     action = intent.get("next_action")
     if action:
-        code = action[action["type"]]["number"]
-        parts = ["<p>Show this code where you pay:</p>", f'<p class="code">{escape(code)}</p>']
+        details = action[action["type"]]
+        codes = [
+            f"{store.title()} {code['payment_code']}"
+            for store, code in details.get("stores", {}).items()
+        ] or [details["number"]]
+        parts = ["<p>Show this code where you pay:</p>"]
+        parts += [f'<p class="code">{escape(code)}</p>' for code in codes]
         parts.append(_button(session, "arrive", "Pay the voucher now", go=True))
     else:
         parts = ["<p>The money is on its way.</p>"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from billing.sandbox.delivery import Post
-from billing.sandbox.wire import DAY, Form, WireError, check_amount, check_session
+from billing.sandbox.wire import DAY, Form, WireError, check_amount, check_session, voucher_days
 
 Thing = dict[str, Any]
 
@@ -29,6 +29,8 @@ DELAYED = {
     "pix",
     "virtual_account",
 }
+# Where a konbini voucher is paid; each chain has a code of its own.
+STORES = ("familymart", "lawson", "ministop", "seicomart")
 DECLINED = "Your card was declined."
 
 
@@ -73,6 +75,7 @@ class Sandbox:
         # What the sessions' intents will be told, and what their pages say.
         self._of_intent: dict[str, Thing] = {}
         self._titles: dict[str, str] = {}
+        self._voucher_days: dict[str, int] = {}
 
     # --- What the SDK asks for ----------------------------------------------------------
 
@@ -120,6 +123,7 @@ class Sandbox:
         }
         self.sessions[name] = session
         self._titles[name] = title
+        self._voucher_days[name] = voucher_days(form)
         self._of_intent[name] = form.get("payment_intent_data", {}).get("metadata", {})
         return copy.deepcopy(session)
 
@@ -224,11 +228,15 @@ class Sandbox:
         intent["status"] = "processing"
         if method in VOUCHERS:
             kind = f"{method}_display_details"
-            details = {
-                "number": " ".join(str(secrets.randbelow(900) + 100) for _n in range(4)),
-                "expires_at": int(time.time()) + 3 * DAY,
+            days = self._voucher_days[name]
+            details: Thing = {
+                "expires_at": int(time.time()) + days * DAY,
                 "hosted_voucher_url": f"{self.address}/pay/{name}",
             }
+            if method == "konbini":
+                details["stores"] = {store: _store_codes() for store in STORES}
+            else:
+                details["number"] = " ".join(_digits(3) for _n in range(4))
             intent["status"] = "requires_action"
             intent["next_action"] = {"type": kind, kind: details}
             self._tell(session, "payment_intent.requires_action", intent)
@@ -391,6 +399,14 @@ class Sandbox:
 
 def _new(kind: str) -> str:
     return f"{kind}_{secrets.token_hex(12)}"
+
+
+def _digits(number: int) -> str:
+    return "".join(secrets.choice("0123456789") for _n in range(number))
+
+
+def _store_codes() -> Thing:
+    return {"payment_code": _digits(6), "confirmation_number": _digits(10)}
 
 
 def _missing(kind: str, name: str) -> WireError:

@@ -14,8 +14,10 @@ HALF_HOUR, DAY = 30 * 60, 24 * 60 * 60
 SLACK = 60
 THREE_DECIMALS = {"bhd", "jod", "kwd", "omr", "tnd"}
 WITHOUT_DECIMALS = set(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()  # noqa: SIM905
+    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()  # noqa: SIM905
 )
+# No decimals, and written with two all the same.
+TWO_ZEROS = {"isk", "ugx"}
 
 
 class WireError(Exception):
@@ -78,6 +80,18 @@ def check_session(form: Form) -> tuple[int, str, str, list[str], int]:
     return amount, currency, title, methods, ends
 
 
+def voucher_days(form: Form) -> int:
+    """How long a voucher of the session can be paid. Raises WireError."""
+    options = form.get("payment_method_options", {})
+    try:
+        days = [int(each["expires_after_days"]) for each in options.values()] or [3]
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise WireError(400, "Invalid option.", param="payment_method_options") from None
+    if not 1 <= days[0] <= 60:
+        raise WireError(400, "expires_after_days must be 1 to 60.", param="payment_method_options")
+    return days[0]
+
+
 def check_amount(amount: int, currency: str) -> None:
     """Raises WireError for one that Stripe does not take."""
     if not re.fullmatch("[a-z]{3}", currency):
@@ -86,6 +100,8 @@ def check_amount(amount: int, currency: str) -> None:
         raise WireError(400, "Invalid positive integer", param="amount")
     if currency in THREE_DECIMALS and amount % 10:
         raise WireError(400, "The last digit must be 0.", param="amount")
+    if currency in TWO_ZEROS and amount % 100:
+        raise WireError(400, "Charged amounts must be evenly divisible by 100.", param="amount")
 
 
 def written(amount: int, currency: str) -> str:

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Access, access_or_404
-from billing import payments, settlement
+from billing import payments, reconciliation, settlement
 from billing.ledger import StartAgain
-from billing.models import Entry, Origin, Payment
+from billing.models import Entry, Origin, Payment, PaymentState
 from billing.payment_instructions import instructions_of
 from billing.payment_status import Status, status_of
 from billing.payment_words import news_of, trail_of, who
@@ -32,6 +32,8 @@ STOP_POLLING = 286
 # Every two seconds for the first minute, then slower and slower: (questions until, seconds).
 PACES = ((30, 2), (60, 5), (120, 15))
 SLOWEST = 60
+# A page that has asked so often in vain has waited for about five seconds.
+PATIENT_POLLS = 2
 
 
 @leads_to_gateway
@@ -53,7 +55,8 @@ def payment_state(request: HttpRequest, company: str, pk: UUID) -> HttpResponse:
     """What the page asks again and again: its changed parts, and when to ask next.
 
     ``tag`` is what the page shows, ``n`` how often it has asked. When the payment is over it is
-    told to stop.
+    told to stop. One that has waited for a while has a worker ask the gateway: messages may be
+    late, and do not reach every machine.
     """
     access = access_or_404(request.user, company)
     payment = payment_or_404(access, pk)
@@ -63,6 +66,8 @@ def payment_state(request: HttpRequest, company: str, pk: UUID) -> HttpResponse:
     context["has_changed"] = request.GET.get("tag") != context["tag"]
     context["is_fragment"] = True
     is_over = not context["status"].is_unpaid
+    if not is_over and _asked(request) >= PATIENT_POLLS:
+        reconciliation.ask_soon(payment)
     return render(
         request,
         "billing/_payment_news.html",
@@ -98,7 +103,9 @@ def payment_cancel(request: HttpRequest, company: str, pk: UUID) -> HttpResponse
             ),
         )
     else:
-        if was_open and not payment.is_open:
+        if was_open and payment.state == PaymentState.PAID:
+            messages.info(request, _("The payment was paid meanwhile, so it is not cancelled."))
+        elif was_open and not payment.is_open:
             messages.success(request, _("The payment is cancelled."))
         else:
             messages.info(request, _("The payment was over already."))
@@ -112,7 +119,8 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
     is_late = status.is_unpaid and payment.expires_at <= now
     arrivals = list(payment.arrivals.order_by("arrived_at", "pk"))
     events = list(payment.events.select_related("by").order_by("pk"))
-    can_pay = access.pays_for(payment.account)
+    # Not while money is in review: it would be paid twice.
+    can_pay = access.pays_for(payment.account) and payment.is_open and status.is_unpaid
     instructions = instructions_of(payment) if status.is_unpaid and not is_late else None
     return {
         "access": access,
@@ -128,8 +136,8 @@ def _context(access: Access, payment: Payment) -> dict[str, Any]:
         "disputes": list(payment.disputes.order_by("opened_at")),
         "entries": _entries(access, payment),
         "instructions": instructions,
-        "can_continue": can_pay and payment.is_open and not is_late and instructions is None,
-        "can_cancel": can_pay and payment.is_open,
+        "can_continue": can_pay and not is_late and instructions is None,
+        "can_cancel": can_pay,
         "can_retry": access.can_top_up(payment.account)
         and (is_late or status in {Status.FAILED, Status.EXPIRED, Status.CANCELLED}),
         "tag": _tag(payment, status, len(events), is_late=is_late),
@@ -154,12 +162,16 @@ def _entries(access: Access, payment: Payment) -> list[Entry]:
         account=payment.account_id,
     ).select_related("holder")
     shown = [entry for entry in found if entry.is_own or access.sees_tree]
+    for entry in shown:
+        # The books are filtered by days of the company's time zone.
+        entry.day = timezone.localdate(entry.posted_at, access.company.zone)  # type: ignore[attr-defined]
     return sorted(shown, key=lambda entry: (entry.posted_at, entry.seq))
 
 
 def _tag(payment: Payment, status: Status, events: int, *, is_late: bool) -> str:
     """Another one whenever the page would show something else."""
-    shown = (status, payment.state, events, is_late, sorted(payment.instructions.items()))
+    told = sorted(payment.instructions.items())
+    shown = (status, payment.state, events, is_late, payment.failure, told)
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 
 

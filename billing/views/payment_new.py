@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
@@ -19,6 +18,7 @@ from billing import payment_methods, payments
 from billing.models import Payment
 from billing.payment_forms import PaymentForm, read_key
 from billing.views.payment_reading import balances_in_reach, go_and_pay, leads_to_gateway
+from console import money
 
 # What an address may fill into the form.
 FILLED_IN = ("account", "amount", "method")
@@ -143,8 +143,8 @@ def _start(access: Access, form: PaymentForm, key: UUID) -> Payment | None:
 def _is_what_was_sent(payment: Payment, request: HttpRequest) -> bool:
     """Whether the payment with this key is the one that the form describes."""
     try:
-        amount = Decimal(request.POST.get("amount", ""))
-    except InvalidOperation:
+        amount = money.read_amount(request.POST.get("amount", "").strip())
+    except money.AmountError:
         return False
     named = (str(payment.account_id), str(payment.method_id))
     sent = (request.POST.get("account"), request.POST.get("method"))

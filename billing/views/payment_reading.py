@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -26,6 +27,8 @@ from billing import payments
 from billing.models import Balance, Payment
 from billing.payment_status import with_status
 from billing.views.transfer_reading import balances_of
+
+logger = logging.getLogger(__name__)
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
@@ -89,7 +92,18 @@ def go_and_pay(request: HttpRequest, access: Access, payment: Payment) -> HttpRe
     addresses = payments.Addresses(success=f"{at}?back=1", cancel=f"{at}?back=cancelled")
     try:
         opened = payments.open_checkout(payment, addresses=addresses)
-    except payments.GatewayError:
+    except payments.GatewayRefused as refusal:
+        logger.warning("%s refuses %s: %s.", payment.gateway, payment, refusal.message)
+        messages.error(
+            request,
+            _(
+                "The payment service does not take this payment, so you cannot pay it. No money"
+                " was taken. Cancel it, and choose another amount or another method."
+            ),
+        )
+        return page
+    except payments.GatewayError as trouble:
+        logger.warning("%s opens no page for %s: %s.", payment.gateway, payment, trouble.message)
         messages.error(
             request,
             _(

@@ -87,6 +87,23 @@ def test_three_decimals_and_none(
     assert verify().is_clean
 
 
+def test_a_voucher_in_yen_shows_the_code_of_each_store_and_is_paid_there(
+    page: Page, db, go, sign_in, look
+):
+    company = make_master("far", name="Far", country="JP", currency="JPY", time_zone="Asia/Tokyo")
+    sign_in(page, make_member(company, Role.MASTER_ADMIN, "admin@far.example"))
+    go(company, "5000", "Konbini", "JPY 5,000")
+    page.get_by_role("button", name="Get the code").click()
+    instructions = page.get_by_role("region", name="Pay with Konbini")
+    expect(instructions).to_contain_text("FamilyMart", timeout=15_000)
+    look(page, "paying-konbini")
+    page.goto(Payment.objects.get().checkout_url)
+    page.get_by_role("button", name="Pay the voucher now").click()
+    credited(page, "JPY 5,000 are credited to Far.")
+    assert balance_of(company).credit == 5000
+    assert verify().is_clean
+
+
 def test_a_voucher_is_paid_later_after_the_browser_was_closed(
     page: Page, cast, go, sign_in, look, live_server
 ):

@@ -145,6 +145,9 @@ def test_money_in_review_is_told_with_both_figures(admin, payment):
     tell(payment, paid(payment, amount=Decimal(60)))
     text = plain(admin.get(at(payment)))
     assert "EGP 60.00 arrived, EGP 100.00 were asked for. The platform is looking at it" in text
+    # Nobody is led to pay it twice.
+    assert "Continue to pay" not in text
+    assert "Cancel this payment" not in text
     tell(payment, paid(payment, "pi_2"), paid(payment, "pi_3"))
     assert "arrived though it was paid already" in plain(admin.get(at(payment)))
 

@@ -216,10 +216,11 @@ def test_sent_twice_it_is_one_payment(admin, cast, paper):
     assert admin.post(START, data).url == first.url
 
 
-def test_the_key_of_another_payment_starts_nothing_and_shows_the_first(admin, cast):
+@pytest.mark.parametrize("amount", ["60", "sNaN"])
+def test_the_key_of_another_payment_starts_nothing_and_shows_the_first(admin, cast, amount):
     key = uuid4()
     admin.post(START, sent(cast.marketing, key=key))
-    response = admin.post(START, sent(cast.marketing, "60", key=key))
+    response = admin.post(START, sent(cast.marketing, amount, key=key))
     assert response.status_code == 422
     assert "sent before, as another payment" in plain(response)
     assert Payment.objects.get().get_absolute_url() in response.content.decode()

@@ -11,9 +11,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from billing import payment_methods, reconciliation, refunds
+from billing import payment_methods, payments, reconciliation, refunds
 from billing.models import Dispute, Entry, Payment, PaymentMethod, PaymentState, RefundState
 from billing.models.payments import Refund
+from billing.payment_trail import Trail
 from billing.tasks import reconcile_payments
 from billing.verification import verify
 from tests.billing.payments.counter import checkout, click, start, turn, wait_until
@@ -45,6 +46,28 @@ def test_a_payment_whose_message_got_lost_is_credited(cast, sandbox):
     years_pass()
     reconcile_payments(0)
     reconcile_payments(0)
+    assert state_of(payment) == PaymentState.PAID
+    assert balance_of(cast.retail).credit == Decimal("120.50")
+    assert verify().is_clean
+
+
+def test_what_was_paid_in_silence_is_credited_when_somebody_cancels_it(cast, sandbox):
+    payment = checkout(cast.retail)
+    click(sandbox, payment, "pay")
+    assert payments.cancel(payment, by=cast.admin).state == PaymentState.PAID
+    assert balance_of(cast.retail).credit == Decimal("120.50")
+    assert not payment.events.filter(what=Trail.CANCELLED).exists()
+
+
+def test_money_for_what_was_given_up_is_found_by_asking(cast, sandbox):
+    payment = checkout(cast.retail, code="fawry")
+    click(sandbox, payment, "promise")
+    payments.cancel(payment, by=cast.admin)
+    click(sandbox, payment, "arrive")
+    years_pass(11 * 60)
+    assert reconciliation.run() == 0
+    years_pass(13 * 60)
+    assert reconciliation.run() == 1
     assert state_of(payment) == PaymentState.PAID
     assert balance_of(cast.retail).credit == Decimal("120.50")
     assert verify().is_clean

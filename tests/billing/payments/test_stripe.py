@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
+from accounts.models import Account
 from billing import payments, refunds, settlement
 from billing.gateways import gateway
 from billing.gateways.protocol import GatewayError, GatewayRefused
@@ -19,10 +22,13 @@ from billing.models import (
     Entry,
     GatewayEvent,
     Kind,
+    Payment,
+    PaymentMethod,
     PaymentState,
     RefundState,
     ReviewReason,
 )
+from billing.payment_instructions import instructions_of
 from billing.payment_trail import Trail
 from billing.verification import verify
 from tests.billing.payments.counter import (
@@ -62,6 +68,49 @@ def test_a_card_that_passes_is_credited_once(cast, sandbox):
     assert credits_of(payment) == [Decimal("250.75")]
     assert balance_of(cast.retail).credit == Decimal("271.25")
     assert verify().is_clean
+
+
+def test_each_row_of_the_table_asks_for_the_right_whole_number(sandbox):
+    units = {"KWD": 1000, "BHD": 1000, "OMR": 1000, "JOD": 1000, "JPY": 1}
+    companies: dict[str, Account] = {}
+    # Those of anywhere are in dollars, as those of the US are.
+    rows = PaymentMethod.objects.filter(gateway__in=["stripe", "regional"]).exclude(country="*")
+    for row in rows:
+        code = row.country.lower()
+        if code not in companies:
+            companies[code] = make_master(
+                code, name=code, country=row.country, currency=row.currency
+            )
+        amount = row.min_amount + row.step
+        payment = checkout(companies[code], str(amount), code=row.code)
+        session = sandbox.sandbox.session(payment.gateway_reference)
+        asked = (session["amount_total"], session["currency"])
+        assert asked == (amount * units.get(row.currency, 100), row.currency.lower()), row
+    assert rows.filter(currency__in=units).count() == 9
+
+
+def test_a_fee_never_makes_an_amount_that_stripe_cannot_take(sandbox):
+    company = make_master("gulf", name="Gulf", country="KW", currency="KWD")
+    PaymentMethod.objects.filter(country="KW").update(fee_percent="2.5")
+    payment = checkout(company, "1.010")
+    assert (payment.fee, payment.total) == (Decimal("0.03"), Decimal("1.04"))
+
+
+def test_konbini_tells_the_code_of_each_store_and_until_when(sandbox):
+    company = make_master("far", name="Far", country="JP", currency="JPY")
+    payment = checkout(company, "5000", code="konbini")
+    Payment.objects.filter(pk=payment.pk).update(expires_at=timezone.now() + timedelta(hours=1))
+    click(sandbox, payment, "promise")
+    until(payment, lambda it: it.instructions)
+    told = instructions_of(payment)
+    stores = [str(label).partition(":")[0] for label, _codes in told.facts]
+    assert stores == ["FamilyMart", "Lawson", "Ministop", "Seicomart"]
+    assert all(len(codes) == len("123456 / 1234567890") for _label, codes in told.facts)
+    # No counter knows our own reference.
+    assert (told.code, told.qr) == ("", "")
+    assert told.page == payment.checkout_url
+    assert payment.expires_at.isoformat() == payment.instructions["expires_at"]
+    assert timedelta(days=2) < payment.expires_at - timezone.now() <= timedelta(days=3)
 
 
 def test_a_declined_card_leaves_the_checkout_open_and_another_one_pays(cast, sandbox):

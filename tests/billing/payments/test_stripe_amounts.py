@@ -18,6 +18,9 @@ from billing.gateways.stripe_amounts import from_wire, to_wire
         ("1.250", "KWD", 1250),
         ("5.12", "BHD", 5120),
         ("5", "ISK", 500),
+        ("5", "UGX", 500),
+        ("10.45", "HUF", 1045),
+        ("800.45", "TWD", 80045),
     ],
 )
 def test_amounts_are_written_and_read(amount, currency, wire):
@@ -26,7 +29,8 @@ def test_amounts_are_written_and_read(amount, currency, wire):
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency"), [("1.255", "KWD"), ("0.001", "OMR"), ("0.5", "JPY"), ("1.005", "USD")]
+    ("amount", "currency"),
+    [("1.255", "KWD"), ("0.001", "OMR"), ("0.5", "JPY"), ("1.005", "USD"), ("0.5", "UGX")],
 )
 def test_what_stripe_cannot_take_is_refused_and_never_rounded(amount, currency):
     with pytest.raises(GatewayRefused, match=f"{currency} {amount} cannot be paid this way"):

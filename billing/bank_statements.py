@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import camt053, settlement
+from billing import camt053, payment_figures, settlement
 from billing.bank_accounts import is_ours
 from billing.camt053 import NotAStatement
 from billing.gateways.protocol import Fact, What
@@ -39,7 +39,10 @@ __all__ = ["CannotAssign", "NotAStatement", "assign", "go_on", "take"]
 
 GATEWAY = "bank_transfer"
 _BATCH = 1_000
-_OUTCOMES = {ArrivalState.CREDITED: LineOutcome.CREDITED}
+_OUTCOMES = {
+    ArrivalState.CREDITED: LineOutcome.CREDITED,
+    ArrivalState.SAME: LineOutcome.SAME,
+}
 
 
 class CannotAssign(ValueError):
@@ -104,24 +107,41 @@ def go_on(statement: BankStatement, *, by: User, seconds: float = 20) -> int:
     return waiting.count()
 
 
-def assign(line: BankLine, payment: Payment, *, by: User) -> BankLine:
+def assign(line: BankLine, payment: Payment, *, by: User, shown: str | None = None) -> BankLine:
     """Say that an unmatched line is for this payment; then the same rules as for a matched one.
 
-    A second call with the same payment changes nothing. Raises CannotAssign for a line that is
-    another payment's or money out, or a payment by another gateway; StartAgain when the books were
-    busy: then the line waits for it.
+    ``shown`` are the figures that were looked at (``payment_figures``). A second call with the
+    same payment changes nothing. Raises CannotAssign for a line that is another payment's or money
+    out, or a payment by another gateway; PaymentFiguresChanged; StartAgain as ``transact`` does.
+    Then nothing was done.
     """
     if payment.gateway != GATEWAY:
         raise CannotAssign(
             _("Payment %(reference)s is not by bank transfer.") % {"reference": payment.reference}
         )
-    if not _claim(line, payment):
-        line.refresh_from_db()
-        if line.payment_id != payment.pk:
+
+    def claim(locked: Payment) -> None:
+        """In the transaction that settles it: a line that is refused is nobody's."""
+        there = BankLine.objects.get(pk=line.pk)
+        if there.payment_id == payment.pk:
+            return
+        payment_figures.check(shown, locked)
+        if not _claim(line, payment):
             raise CannotAssign(_("This line was settled already."))
-    _settle(line, payment, by)
+
+    _settle(line, payment, by, first=claim)
     line.refresh_from_db()
     return line
+
+
+def arrival_of(line: BankLine) -> Arrival:
+    """The line as money that came, not written down; for what asks what it would be."""
+    return Arrival(
+        gateway=GATEWAY,
+        gateway_reference=line.money_name,
+        amount=line.amount,
+        currency=line.currency,
+    )
 
 
 def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by: User) -> Taken:
@@ -262,7 +282,12 @@ def _claim(line: BankLine, payment: Payment) -> bool:
     return claimed == 1
 
 
-def _settle(line: BankLine, payment: Payment, by: User) -> None:
+def _settle(
+    line: BankLine,
+    payment: Payment,
+    by: User,
+    first: Callable[[Payment], None] | None = None,
+) -> None:
     """Tell settlement of the money, and write down what became of it."""
     fact = Fact(
         What.PAID,
@@ -272,7 +297,7 @@ def _settle(line: BankLine, payment: Payment, by: User) -> None:
         about=_("Bank statement %(id)s, booked on %(day)s")
         % {"id": line.statement.statement_id, "day": line.booked_on.isoformat()},
     )
-    settlement.learn_about(payment, [fact], by=by)
+    settlement.learn_about(payment, [fact], by=by, first=first)
     arrival = Arrival.objects.get(gateway=GATEWAY, gateway_reference=line.money_name)
     BankLine.objects.filter(pk=line.pk, outcome=LineOutcome.WAITING).update(
         arrival=arrival,

@@ -37,6 +37,7 @@ _WORDS: dict[str, StrPromise] = {
     Trail.CREDITED: _("Credited"),
     Trail.IN_REVIEW: _("Held in review"),
     Trail.RETURNED: _("Went back"),
+    Trail.SAME: _("The same money, told twice"),
     Trail.FAILED: _("Failed"),
     Trail.EXPIRED: _("Expired"),
     Trail.CANCELLED: _("Cancelled"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.contrib import messages
 from django.db.models import Count, F, Model, Q, Value
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import operator_or_404
 from accounts.models import User
-from billing import bank_statements, camt053
+from billing import bank_statements, camt053, payment_figures, same_money
 from billing.bank_statements import CannotAssign, NotAStatement, Taken
 from billing.ledger import StartAgain
 from billing.models import (
@@ -27,14 +28,12 @@ from billing.models import (
     PaymentState,
     ReviewReason,
 )
+from billing.payment_figures import PaymentFiguresChanged, holder_of
 from billing.views.operator_reading import (
     GATEWAY,
     Change,
     busy,
-    changed,
     cut,
-    figures,
-    holder_of,
     number_or_404,
     payments,
     written,
@@ -82,6 +81,7 @@ def _statement_list(request: HttpRequest, operator: User) -> HttpResponse:
 _COUNTED = {
     "credited_count": LineOutcome.CREDITED,
     "review_count": LineOutcome.IN_REVIEW,
+    "same_count": LineOutcome.SAME,
     "unmatched_count": LineOutcome.UNMATCHED,
     "ignored_count": LineOutcome.IGNORED,
     "waiting_count": LineOutcome.WAITING,
@@ -179,12 +179,15 @@ def line_assign(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if payment is not None:
         balance = holder_of(payment.account)
-        doubt = _doubt(line, payment)
+        confirmed = same_money.confirmed_by_hand(payment, bank_statements.arrival_of(line))
+        doubt = _doubt(line, payment) if confirmed is None else ""
+        is_new = confirmed is None and not doubt
         context |= {
             "company": payment.account.company,
             "doubt": doubt,
-            "change": Change(balance, payment.amount if not doubt else payment.amount * 0),
-            "shown": figures(balance, payment.credited),
+            "confirmed": confirmed,
+            "change": Change(balance, payment.amount if is_new else Decimal(0)),
+            "shown": payment_figures.write(payment, balance),
         }
     return render(request, "operator/line_assign.html", context, status=422 if trouble else 200)
 
@@ -271,14 +274,11 @@ def _doubt(line: BankLine, payment: Payment) -> str:
 def _assign(request: HttpRequest, operator: User, line: BankLine, payment: Payment | None) -> str:
     if payment is None:
         return _("Write the payment's reference.")
-    if line.payment_id != payment.pk and request.POST.get("shown") != figures(
-        holder_of(payment.account), payment.credited
-    ):
-        return changed()
-    was = line.outcome
+    was, shown = line.outcome, request.POST.get("shown", "")
     try:
-        done = bank_statements.assign(line, payment, by=operator)
-    except CannotAssign as error:
+        done = bank_statements.assign(line, payment, by=operator, shown=shown)
+    except (CannotAssign, PaymentFiguresChanged) as error:
+        payment.refresh_from_db(fields=["state", "credited", "refunded", "charged_back"])
         return str(error.message)
     except StartAgain:
         return busy()
@@ -286,10 +286,16 @@ def _assign(request: HttpRequest, operator: User, line: BankLine, payment: Payme
         "amount": written(line.amount, line.currency),
         "account": payment.account,
     }
-    if was in {LineOutcome.CREDITED, LineOutcome.IN_REVIEW}:
+    if was in {LineOutcome.CREDITED, LineOutcome.IN_REVIEW, LineOutcome.SAME}:
         messages.info(request, _("This line was settled already, and not again."))
     elif done.outcome == LineOutcome.CREDITED:
         messages.success(request, _("Credited: %(amount)s for %(account)s.") % told)
+    elif done.outcome == LineOutcome.SAME:
+        messages.success(
+            request,
+            _("%(amount)s for %(account)s was confirmed by hand before: nothing more is credited.")
+            % told,
+        )
     else:
         messages.warning(request, _("%(amount)s for %(account)s is held in review.") % told)
     return ""

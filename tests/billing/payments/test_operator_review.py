@@ -61,7 +61,7 @@ def test_crediting_posts_what_arrived_once(operator, cast, short):
 def test_returning_moves_nothing_and_cannot_be_taken_back(operator, cast, short):
     page = address("review", short.pk)
     shown = hidden(operator.get(page), "shown")
-    answer = operator.post(page, {"do": "return"}, follow=True)
+    answer = operator.post(page, {"do": "return", "shown": shown}, follow=True)
     assert "Noted that EGP 1,200.00 went back." in plain(answer)
     again = operator.post(page, {"do": "credit", "shown": shown}, follow=True)
     assert "noted as returned already" in plain(again)
@@ -98,4 +98,5 @@ def test_another_currency_can_only_go_back(operator, cast):
     answer = operator.post(page, {"do": "credit", "shown": "x"})
     assert answer.status_code == 422
     assert balance_of(cast.marketing).credit == Decimal(500)
-    assert operator.post(page, {"do": "return"}).status_code == 302
+    fields = {"do": "return", "shown": hidden(response, "shown")}
+    assert operator.post(page, fields).status_code == 302

@@ -3,14 +3,15 @@
 A file is read whole before anything is written. Each statement is written in a transaction of its
 own, with all its lines, which wait; then each line is matched, one payment after the other, and
 what came is told to ``billing.settlement``. Whatever stops that in between, going on does the
-rest: a movement has one name among arrivals, so it is never credited twice.
+rest, by a job of the worker or by hand: a movement has one name among arrivals, so it is never
+credited twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +21,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import camt053, payment_figures, settlement
+from billing import camt053, jobs, payment_figures, settlement
 from billing.bank_accounts import is_ours
 from billing.camt053 import NotAStatement
 from billing.gateways.protocol import Fact, What
@@ -38,6 +39,9 @@ from billing.models import (
 __all__ = ["CannotAssign", "NotAStatement", "assign", "go_on", "take"]
 
 GATEWAY = "bank_transfer"
+MATCH = "billing.tasks.match_statement"
+# Most statements are matched by whoever uploads them: the worker comes after that.
+LATER = 5
 _BATCH = 1_000
 _OUTCOMES = {
     ArrivalState.CREDITED: LineOutcome.CREDITED,
@@ -64,13 +68,15 @@ class Taken:
 def take(*, content: bytes, name: str, by: User) -> list[Taken]:
     """Write the statements of a camt.053 file down, with their lines still waiting.
 
-    ``go_on`` then matches them. The same file, or the same statements in another one, change
+    ``go_on`` then matches them; a job, ordered in the transaction that writes them, does what is
+    left. The same file, or the same statements in another one, change
     nothing. Raises NotAStatement for a file that cannot be read, is of a bank account that is not
     ours, or tells another story of a statement that was taken before: then nothing is written.
     """
     digest = hashlib.sha256(content).hexdigest()
     statements = camt053.read(content)
     names = Counter((each.account_number, each.id) for each in statements)
+    keys = _keys(statements)
     for position, each in enumerate(statements):
         if not is_ours(each.account_number):
             raise NotAStatement(
@@ -82,9 +88,10 @@ def take(*, content: bytes, name: str, by: User) -> list[Taken]:
                 _("The file has two statements with the number %(id)s: nothing was taken.")
                 % {"id": each.id}
             )
-        _check_story(digest, position, each)
+        _check_story(digest, position, each, set(keys[position]))
     return [
-        _take_one(digest, position, name, each, by) for position, each in enumerate(statements)
+        _take_one(digest, position, name, each, keys[position], by=by)
+        for position, each in enumerate(statements)
     ]
 
 
@@ -105,6 +112,11 @@ def go_on(statement: BankStatement, *, by: User, seconds: float = 20) -> int:
         except StartAgain:
             continue  # It waits for the next time.
     return waiting.count()
+
+
+def lock_of(statement: int) -> str:
+    """The queueing lock of the job: at most one waits for a statement."""
+    return f"match_statement/{statement}"
 
 
 def assign(line: BankLine, payment: Payment, *, by: User, shown: str | None = None) -> BankLine:
@@ -144,8 +156,16 @@ def arrival_of(line: BankLine) -> Arrival:
     )
 
 
-def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by: User) -> Taken:
-    keyed = dict(zip(_keys(read.lines), read.lines, strict=True))
+def _take_one(
+    digest: str,
+    position: int,
+    name: str,
+    read: camt053.Statement,
+    keys: Sequence[str],
+    *,
+    by: User,
+) -> Taken:
+    keyed = dict(zip(keys, read.lines, strict=True))
     with transaction.atomic(durable=True):
         there = _known(digest, position, read)
         if there is None:
@@ -176,17 +196,22 @@ def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by
                     batch_size=_BATCH,
                     ignore_conflicts=True,
                 )
+                jobs.order(
+                    MATCH,
+                    {"statement_id": statement.pk},
+                    queueing_lock=lock_of(statement.pk),
+                    seconds=LATER,
+                )
                 return Taken(statement, is_new=True)
             there = statement
     return Taken(there, is_new=False)
 
 
-def _check_story(digest: str, position: int, read: camt053.Statement) -> None:
+def _check_story(digest: str, position: int, read: camt053.Statement, keys: set[str]) -> None:
     """Raise NotAStatement when the statement was taken before, with other lines than here."""
     there = _known(digest, position, read)
     if there is None or (there.sha256, there.position) == (digest, position):
         return
-    keys = set(_keys(read.lines))
     if _known_keys(read.account_number, keys) != keys:
         raise NotAStatement(
             _(
@@ -214,13 +239,17 @@ def _known_keys(account_number: str, keys: Iterable[str]) -> set[str]:
     )
 
 
-def _keys(lines: Sequence[camt053.Line]) -> list[str]:
-    """A name for each line, the same in whatever statement it stands.
+def _keys(statements: Sequence[camt053.Statement]) -> list[list[str]]:
+    """A name for each line of each statement, the same in whatever statement it stands.
 
     By the bank's reference with the figures, for banks use references again; without one, by all
-    that is said. Of several equal lines each has its ordinal.
+    that is said. Of several equal lines each has its ordinal, counted through a statement's pages.
     """
-    seen: Counter[tuple[str, ...]] = Counter()
+    seen: dict[tuple[str, str], Counter[tuple[str, ...]]] = defaultdict(Counter)
+    return [_keys_of(each.lines, seen[each.account_number, each.number]) for each in statements]
+
+
+def _keys_of(lines: Sequence[camt053.Line], seen: Counter[tuple[str, ...]]) -> list[str]:
     keys = []
     for line in lines:
         sign = "CRDT" if line.is_credit else "DBIT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -41,6 +42,10 @@ from billing.views.operator_reading import (
 from console.requests import KeepSmallFile
 
 SUGGESTIONS = 5
+# How long whoever uploads a statement waits for its lines to be matched; a job does the rest.
+SECONDS = 3.0
+# Between two questions of a page how far that is.
+POLLED_EVERY = 3
 
 
 @csrf_exempt
@@ -126,12 +131,31 @@ def statement(request: HttpRequest, pk: int) -> HttpResponse:
         ],
         "total": sum(counts.values()),
         "waiting": counts["waiting_count"],
+        "every": POLLED_EVERY,
         "wanted": wanted,
         "lines": page.rows,
         "next": page.last,
         "is_later": after is not None,
     }
     return render(request, "operator/statement.html", context)
+
+
+@require_safe
+def statement_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How many lines still wait, for the page that asks; when none does, it is to load itself."""
+    operator_or_404(request.user)
+    found = get_object_or_404(BankStatement, pk=pk)
+    waiting = found.lines.filter(outcome=LineOutcome.WAITING).count()
+    context = {
+        "statement": found,
+        "waiting": waiting,
+        "total": found.lines.count(),
+        "every": POLLED_EVERY,
+    }
+    response = render(request, "operator/_statement_progress.html", context)
+    if not waiting:
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST
@@ -205,7 +229,11 @@ def _upload(request: HttpRequest, operator: User) -> HttpResponse | str:
         taken = bank_statements.take(content=file.read(), name=file.name or "", by=operator)
     except NotAStatement as error:
         return error.message
-    left = sum(bank_statements.go_on(each.statement, by=operator) for each in taken)
+    until = time.monotonic() + SECONDS
+    left = sum(
+        bank_statements.go_on(each.statement, by=operator, seconds=until - time.monotonic())
+        for each in taken
+    )
     _tell(request, taken, left)
     if len(taken) == 1:
         return redirect(taken[0].statement)
@@ -237,8 +265,8 @@ def _tell(request: HttpRequest, taken: list[Taken], left: int) -> None:
 
 def _still_waiting(left: int) -> str:
     return ngettext(
-        "%(count)d line still waits to be matched: go on with it on the statement's page.",
-        "%(count)d lines still wait to be matched: go on with them on the statement's page.",
+        "%(count)d line still waits: it is matched in the background.",
+        "%(count)d lines still wait: they are matched in the background.",
         left,
     ) % {"count": left}
 

@@ -193,6 +193,12 @@ class Payment(models.Model):
                 name="payment_unsettled",
                 condition=Q(state__in=[PaymentState.CREATED, PaymentState.PENDING]),
             ),
+            # Paid ones that are to be asked about once more; then they fall out of it.
+            models.Index(
+                fields=["paid_at"],
+                name="payment_just_paid",
+                condition=Q(state=PaymentState.PAID, heard_at__lt=F("paid_at")),
+            ),
             # What operators look through when money came by bank; paid ones fall out of it.
             models.Index(
                 F("created_at").desc(),

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 from django.utils import timezone
 
 from billing import payment_methods, reconciliation, refunds, settlement
@@ -18,6 +19,7 @@ from billing.models.payments import Refund
 from billing.payment_trail import Trail
 from billing.tasks import reconcile_payments
 from billing.verification import verify
+from tests.billing.payments.cast import make_payment
 from tests.billing.payments.counter import checkout, click, start, turn, wait_until
 from tests.factories import balance_of
 from tests.threads import at_once
@@ -173,6 +175,20 @@ def test_a_dispute_that_was_told_of_before_the_money_is_found(cast, sandbox):
     assert Dispute.objects.count() == 1
     assert reconciliation.run() == 0
     assert balance_of(cast.retail).credit == Decimal("20.50")
+
+
+def test_neither_look_reads_all_payments(cast):
+    """Of 200,000 payments a sequential scan took 40 ms each minute; few rows show no choice."""
+    make_payment(cast.retail)
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plans = [
+            look(Payment.objects.all(), now)[:50].explain()
+            for look in (reconciliation._stuck, reconciliation._just_paid)
+        ]
+    assert "payment_unsettled" in plans[0]
+    assert "payment_just_paid" in plans[1]
 
 
 @pytest.fixture

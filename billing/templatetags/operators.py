@@ -32,6 +32,7 @@ def money_down(value: Decimal, currency: str) -> str:
 _WORDS: dict[str, StrPromise] = {
     Trail.STARTED: _("Started"),
     Trail.OPENED: _("Checkout opened"),
+    Trail.MAILED: _("Mailed how to pay"),
     Trail.PENDING: _("Money is on its way"),
     Trail.ARRIVED: _("Money arrived"),
     Trail.CREDITED: _("Credited"),

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from billing.models import ArrivalState
+from billing.payment_trail import Trail
+from billing.templatetags.operators import trail_word
 from billing.verification import verify
 from tests.billing.payments.bank import ask
 from tests.billing.payments.camt import camt, entry
@@ -100,3 +102,7 @@ def test_another_currency_can_only_go_back(operator, cast):
     assert balance_of(cast.marketing).credit == Decimal(500)
     fields = {"do": "return", "shown": hidden(response, "shown")}
     assert operator.post(page, fields).status_code == 302
+
+
+def test_every_word_of_a_trail_is_written_out_for_operators():
+    assert [word for word in Trail if trail_word(word) == word.value] == []

@@ -13,6 +13,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from billing.models import Balance, Payment
+from billing.payment_status import with_status
 from console import money
 
 PAGE_SIZE = 50
@@ -52,8 +53,9 @@ def uuid_or_404(text: str) -> UUID:
 
 
 def payments() -> QuerySet[Payment]:
-    """Payments with all that pages write of them."""
-    return Payment.objects.select_related("account__master", "master", "method", "by")
+    """Payments with all that pages write of them, their status too."""
+    found = Payment.objects.select_related("account__master", "master", "method", "by")
+    return with_status(found)
 
 
 class Change(NamedTuple):

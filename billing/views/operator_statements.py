@@ -259,8 +259,9 @@ def _tell(request: HttpRequest, taken: list[Taken], left: int) -> None:
             )
             % {"count": known},
         )
-    if left:
-        messages.warning(request, _still_waiting(left))
+    if left and len(taken) > 1:
+        # The page of a single one says so, and follows it.
+        messages.info(request, _still_waiting(left))
 
 
 def _still_waiting(left: int) -> str:

@@ -324,7 +324,7 @@ class TestBankStatements:
         monkeypatch.setattr(operator_statements, "SECONDS", -1)
         client.force_login(cast.operator)
         page = upload(client, content, follow=True)
-        assert "3 lines still wait: they are matched in the background." in plain(page)
+        assert "3 of 3 lines are still to be matched" in plain(page)
         progress = address("statement-progress", BankStatement.objects.get().pk)
         assert f'hx-get="{progress}"' in page.content.decode()
         answer = client.get(progress, headers={"HX-Request": "true"})

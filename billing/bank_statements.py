@@ -3,15 +3,16 @@
 A file is read whole before anything is written. Each statement is written in a transaction of its
 own, with all its lines, which wait; then each line is matched, one payment after the other, and
 what came is told to ``billing.settlement``. Whatever stops that in between, going on does the
-rest: a movement has one name among arrivals, so it is never credited twice.
+rest, by a job of the worker or by hand: a movement has one name among arrivals, so it is never
+credited twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,7 +21,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import camt053, settlement
+from billing import camt053, jobs, payment_figures, settlement
 from billing.bank_accounts import is_ours
 from billing.camt053 import NotAStatement
 from billing.gateways.protocol import Fact, What
@@ -38,8 +39,14 @@ from billing.models import (
 __all__ = ["CannotAssign", "NotAStatement", "assign", "go_on", "take"]
 
 GATEWAY = "bank_transfer"
+MATCH = "billing.tasks.match_statement"
+# Most statements are matched by whoever uploads them: the worker comes after that.
+LATER = 5
 _BATCH = 1_000
-_OUTCOMES = {ArrivalState.CREDITED: LineOutcome.CREDITED}
+_OUTCOMES = {
+    ArrivalState.CREDITED: LineOutcome.CREDITED,
+    ArrivalState.SAME: LineOutcome.SAME,
+}
 
 
 class CannotAssign(ValueError):
@@ -61,13 +68,15 @@ class Taken:
 def take(*, content: bytes, name: str, by: User) -> list[Taken]:
     """Write the statements of a camt.053 file down, with their lines still waiting.
 
-    ``go_on`` then matches them. The same file, or the same statements in another one, change
+    ``go_on`` then matches them; a job, ordered in the transaction that writes them, does what is
+    left. The same file, or the same statements in another one, change
     nothing. Raises NotAStatement for a file that cannot be read, is of a bank account that is not
     ours, or tells another story of a statement that was taken before: then nothing is written.
     """
     digest = hashlib.sha256(content).hexdigest()
     statements = camt053.read(content)
     names = Counter((each.account_number, each.id) for each in statements)
+    keys = _keys(statements)
     for position, each in enumerate(statements):
         if not is_ours(each.account_number):
             raise NotAStatement(
@@ -79,9 +88,10 @@ def take(*, content: bytes, name: str, by: User) -> list[Taken]:
                 _("The file has two statements with the number %(id)s: nothing was taken.")
                 % {"id": each.id}
             )
-        _check_story(digest, position, each)
+        _check_story(digest, position, each, set(keys[position]))
     return [
-        _take_one(digest, position, name, each, by) for position, each in enumerate(statements)
+        _take_one(digest, position, name, each, keys[position], by=by)
+        for position, each in enumerate(statements)
     ]
 
 
@@ -104,28 +114,58 @@ def go_on(statement: BankStatement, *, by: User, seconds: float = 20) -> int:
     return waiting.count()
 
 
-def assign(line: BankLine, payment: Payment, *, by: User) -> BankLine:
+def lock_of(statement: int) -> str:
+    """The queueing lock of the job: at most one waits for a statement."""
+    return f"match_statement/{statement}"
+
+
+def assign(line: BankLine, payment: Payment, *, by: User, shown: str | None = None) -> BankLine:
     """Say that an unmatched line is for this payment; then the same rules as for a matched one.
 
-    A second call with the same payment changes nothing. Raises CannotAssign for a line that is
-    another payment's or money out, or a payment by another gateway; StartAgain when the books were
-    busy: then the line waits for it.
+    ``shown`` are the figures that were looked at (``payment_figures``). A second call with the
+    same payment changes nothing. Raises CannotAssign for a line that is another payment's or money
+    out, or a payment by another gateway; PaymentFiguresChanged; StartAgain as ``transact`` does.
+    Then nothing was done.
     """
     if payment.gateway != GATEWAY:
         raise CannotAssign(
             _("Payment %(reference)s is not by bank transfer.") % {"reference": payment.reference}
         )
-    if not _claim(line, payment):
-        line.refresh_from_db()
-        if line.payment_id != payment.pk:
+
+    def claim(locked: Payment) -> None:
+        """In the transaction that settles it: a line that is refused is nobody's."""
+        there = BankLine.objects.get(pk=line.pk)
+        if there.payment_id == payment.pk:
+            return
+        payment_figures.check(shown, locked)
+        if not _claim(line, payment):
             raise CannotAssign(_("This line was settled already."))
-    _settle(line, payment, by)
+
+    _settle(line, payment, by, first=claim)
     line.refresh_from_db()
     return line
 
 
-def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by: User) -> Taken:
-    keyed = dict(zip(_keys(read.lines), read.lines, strict=True))
+def arrival_of(line: BankLine) -> Arrival:
+    """The line as money that came, not written down; for what asks what it would be."""
+    return Arrival(
+        gateway=GATEWAY,
+        gateway_reference=line.money_name,
+        amount=line.amount,
+        currency=line.currency,
+    )
+
+
+def _take_one(
+    digest: str,
+    position: int,
+    name: str,
+    read: camt053.Statement,
+    keys: Sequence[str],
+    *,
+    by: User,
+) -> Taken:
+    keyed = dict(zip(keys, read.lines, strict=True))
     with transaction.atomic(durable=True):
         there = _known(digest, position, read)
         if there is None:
@@ -156,17 +196,19 @@ def _take_one(digest: str, position: int, name: str, read: camt053.Statement, by
                     batch_size=_BATCH,
                     ignore_conflicts=True,
                 )
+                jobs.order_once(
+                    MATCH, lock_of(statement.pk), seconds=LATER, statement_id=statement.pk
+                )
                 return Taken(statement, is_new=True)
             there = statement
     return Taken(there, is_new=False)
 
 
-def _check_story(digest: str, position: int, read: camt053.Statement) -> None:
+def _check_story(digest: str, position: int, read: camt053.Statement, keys: set[str]) -> None:
     """Raise NotAStatement when the statement was taken before, with other lines than here."""
     there = _known(digest, position, read)
     if there is None or (there.sha256, there.position) == (digest, position):
         return
-    keys = set(_keys(read.lines))
     if _known_keys(read.account_number, keys) != keys:
         raise NotAStatement(
             _(
@@ -194,13 +236,17 @@ def _known_keys(account_number: str, keys: Iterable[str]) -> set[str]:
     )
 
 
-def _keys(lines: Sequence[camt053.Line]) -> list[str]:
-    """A name for each line, the same in whatever statement it stands.
+def _keys(statements: Sequence[camt053.Statement]) -> list[list[str]]:
+    """A name for each line of each statement, the same in whatever statement it stands.
 
     By the bank's reference with the figures, for banks use references again; without one, by all
-    that is said. Of several equal lines each has its ordinal.
+    that is said. Of several equal lines each has its ordinal, counted through a statement's pages.
     """
-    seen: Counter[tuple[str, ...]] = Counter()
+    seen: dict[tuple[str, str], Counter[tuple[str, ...]]] = defaultdict(Counter)
+    return [_keys_of(each.lines, seen[each.account_number, each.number]) for each in statements]
+
+
+def _keys_of(lines: Sequence[camt053.Line], seen: Counter[tuple[str, ...]]) -> list[str]:
     keys = []
     for line in lines:
         sign = "CRDT" if line.is_credit else "DBIT"
@@ -262,7 +308,12 @@ def _claim(line: BankLine, payment: Payment) -> bool:
     return claimed == 1
 
 
-def _settle(line: BankLine, payment: Payment, by: User) -> None:
+def _settle(
+    line: BankLine,
+    payment: Payment,
+    by: User,
+    first: Callable[[Payment], None] | None = None,
+) -> None:
     """Tell settlement of the money, and write down what became of it."""
     fact = Fact(
         What.PAID,
@@ -272,7 +323,7 @@ def _settle(line: BankLine, payment: Payment, by: User) -> None:
         about=_("Bank statement %(id)s, booked on %(day)s")
         % {"id": line.statement.statement_id, "day": line.booked_on.isoformat()},
     )
-    settlement.learn_about(payment, [fact], by=by)
+    settlement.learn_about(payment, [fact], by=by, first=first)
     arrival = Arrival.objects.get(gateway=GATEWAY, gateway_reference=line.money_name)
     BankLine.objects.filter(pk=line.pk, outcome=LineOutcome.WAITING).update(
         arrival=arrival,

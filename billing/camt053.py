@@ -64,10 +64,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of one account; ``pending`` counts entries that are not booked yet."""
+    """One statement of one account; ``pending`` counts entries that are not booked yet.
+
+    ``id`` is ``number`` with the page, where it has several.
+    """
 
     account_number: str
     id: str
+    number: str
     currency: str
     starts_on: date | None
     ends_on: date | None
@@ -178,6 +182,7 @@ class _Reader:
         return Statement(
             account_number=number.replace(" ", "").upper()[:34],
             id=(f"{self.id}/{page}" if page else self.id)[:80],
+            number=self.id,
             currency=self._text(self.root, "Acct/Ccy")[:3],
             starts_on=self._day(self.root, "FrToDt/FrDtTm"),
             ends_on=self._day(self.root, "FrToDt/ToDtTm"),

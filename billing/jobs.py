@@ -21,10 +21,16 @@ def order(name: str, *orders: dict[str, Any]) -> None:
         configure_task(name=name, job_manager=JobManager(DjangoConnector())).batch_defer(*orders)
 
 
-def order_once(name: str, lock: str, **arguments: Any) -> bool:
-    """Order a job of this name unless one with the same ``lock`` waits; whether it was ordered."""
+def order_once(name: str, lock: str, *, seconds: int = 0, **arguments: Any) -> bool:
+    """Order a job of this name unless one with the same ``lock`` waits; whether it was ordered.
+
+    To be done in so many seconds at the earliest.
+    """
     deferrer = configure_task(
-        name=name, job_manager=JobManager(DjangoConnector()), queueing_lock=lock
+        name=name,
+        job_manager=JobManager(DjangoConnector()),
+        queueing_lock=lock,
+        schedule_in={"seconds": seconds} if seconds else None,
     )
     try:
         with transaction.atomic():  # What is refused must not spoil the caller's transaction.

@@ -37,6 +37,11 @@ urlpatterns = [
     path("statements/", operator_statements.statement_list, name="operator-statement-list"),
     path("statements/<int:pk>/", operator_statements.statement, name="operator-statement"),
     path(
+        "statements/<int:pk>/progress/",
+        operator_statements.statement_progress,
+        name="operator-statement-progress",
+    ),
+    path(
         "statements/<int:pk>/go-on/",
         operator_statements.statement_go_on,
         name="operator-statement-go-on",

@@ -22,6 +22,7 @@ class Trail(StrEnum):
     CREDITED = "credited"
     IN_REVIEW = "in_review"
     RETURNED = "returned"
+    SAME = "same"
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"

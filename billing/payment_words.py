@@ -44,6 +44,7 @@ _TITLES = {
     Trail.CREDITED: gettext_lazy("Credited"),
     Trail.IN_REVIEW: gettext_lazy("Held in review"),
     Trail.RETURNED: gettext_lazy("Sent back to who paid it"),
+    Trail.SAME: gettext_lazy("The same money, told twice"),
     Trail.FAILED: gettext_lazy("An attempt to pay failed"),
     Trail.EXPIRED: gettext_lazy("Expired"),
     Trail.CANCELLED: gettext_lazy("Cancelled"),

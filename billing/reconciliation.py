@@ -69,13 +69,7 @@ def run(limit: int = AT_MOST) -> int:
     ).select_related("payment")
     for refund in under_way.order_by("payment__heard_at")[:limit]:
         asked += _ask(refund.payment, now, troubles, partial(_send, refund))
-    just_paid = payments.filter(
-        state=PaymentState.PAID,
-        paid_at__gt=now - PAID_BEFORE,
-        paid_at__lt=now - PAID_AFTER,
-        heard_at__lt=F("paid_at"),
-    )
-    for payment in just_paid.order_by("paid_at")[:limit]:
+    for payment in _just_paid(payments, now)[:limit]:
         asked += _ask(payment, now, troubles, _hear_of_money)
     given_up = payments.filter(
         gateway__in=WITH_WEBHOOKS,
@@ -134,6 +128,15 @@ def _stuck(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:
         | Q(heard_at__lt=now - INSTANT_AFTER, method__confirmation=Confirmation.INSTANT),
         state__in=[PaymentState.CREATED, PaymentState.PENDING],
     ).order_by(F("heard_at").asc(nulls_first=True))
+
+
+def _just_paid(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:
+    return payments.filter(
+        state=PaymentState.PAID,
+        paid_at__gt=now - PAID_BEFORE,
+        paid_at__lt=now - PAID_AFTER,
+        heard_at__lt=F("paid_at"),
+    ).order_by("paid_at")
 
 
 def _ask(

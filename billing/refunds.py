@@ -9,17 +9,17 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import holds_sql, ledger, references, settlement
+from billing import holds_sql, ledger, payment_figures, references, settlement
 from billing.gateways import gateway
 from billing.gateways.protocol import Fact, GatewayRefused, What
 from billing.holds import LONGEST
 from billing.ledger import Leg, Posting, place_hold, post, release_hold, transact
 from billing.locking import clock
 from billing.models import Hold, Kind, Origin, Payment, Refund, RefundState
+from billing.payment_figures import left_of
 from billing.payment_trail import Trail, record
 from billing.refusals import Refused
 from console import money
@@ -50,12 +50,14 @@ def request(
     key: UUID,
     by: User,
     past_limit: bool = False,
+    shown: str | None = None,
 ) -> Refund:
     """Set ``amount`` of the payment apart to be given back; ``send`` then asks the gateway.
 
     ``key`` comes with the form and is the refund's id: a second call returns what is there.
     Spent credit is refused (InsufficientBalance) unless ``past_limit``: then nothing is put on
-    hold, and the refund is posted past the limit when it is done. Raises MoreThanPaid, ValueError
+    hold, and the refund is posted past the limit when it is done. ``shown`` are the figures that
+    were looked at (``payment_figures``). Raises MoreThanPaid, PaymentFiguresChanged, ValueError
     for an amount of zero or less or an empty reason, StartAgain as ``transact`` does.
     """
     if amount <= 0 or not ledger.fits(amount):
@@ -69,6 +71,7 @@ def request(
         there = Refund.objects.filter(pk=key, payment=locked).first()
         if there is not None:
             return there
+        payment_figures.check(shown, locked)
         left = left_of(locked)
         if amount > left:
             raise MoreThanPaid(locked, left)
@@ -181,19 +184,6 @@ def _made_elsewhere(payment: Payment, fact: Fact) -> Refund | None:
         gateway_reference=fact.reference,
         created_at=clock(),
     )
-
-
-def left_of(payment: Payment) -> Decimal:
-    """What of the payment can still be refunded: also less what is under way. One query."""
-    return payment.refundable - _under_way(payment)
-
-
-def _under_way(payment: Payment) -> Decimal:
-    asked = payment.refunds.filter(state=RefundState.REQUESTED).aggregate(
-        total=Sum("amount", default=Decimal(0))
-    )
-    total: Decimal = asked["total"]
-    return total
 
 
 def _set_apart(payment: Payment, amount: Decimal, key: UUID, by: User) -> Hold:

@@ -19,7 +19,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import User
-from billing import disputes, payment_mails
+from billing import disputes, payment_figures, payment_mails, same_money
 from billing.gateways.protocol import Event, Fact, What
 from billing.ledger import Leg, Posting, post, transact
 from billing.locking import clock
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class NotInReview(Exception):
-    """The arrival was credited or returned already."""
+    """What becomes of the arrival was decided already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,23 @@ def receive(*, gateway: str, event: Event) -> Learnt:
     return transact(work)
 
 
-def learn_about(payment: Payment, facts: Sequence[Fact], *, by: User | None = None) -> None:
+def learn_about(
+    payment: Payment,
+    facts: Sequence[Fact],
+    *,
+    by: User | None = None,
+    first: Callable[[Payment], None] | None = None,
+) -> None:
     """Do what facts mean that we have asked the gateway for, or that a person has caused.
 
-    A second call changes nothing. Raises StartAgain as ``transact`` does.
+    ``first`` is given the locked payment before anything is done; what it raises undoes all. A
+    second call changes nothing. Raises StartAgain as ``transact`` does.
     """
 
     def work() -> None:
         locked = _lock(payment)
+        if first is not None:
+            first(locked)
         for fact in facts:
             _apply(locked, fact, by)
         locked.heard_at = clock()
@@ -117,16 +126,16 @@ def learn_about(payment: Payment, facts: Sequence[Fact], *, by: User | None = No
     transact(work)
 
 
-def credit_arrival(arrival: Arrival, *, by: User) -> Arrival:
+def credit_arrival(arrival: Arrival, *, by: User, shown: str | None = None) -> Arrival:
     """Credit what is in review, as much as arrived less the fee, to the payment's account.
 
-    In the payment's currency only. Raises NotInReview, ValueError for another currency or an
-    amount that the fee eats up, StartAgain as ``transact`` does.
+    In the payment's currency only. ``shown`` are the figures that were looked at
+    (``payment_figures``). Raises NotInReview, PaymentFiguresChanged, ValueError for another
+    currency or an amount that the fee eats up, StartAgain as ``transact`` does.
     """
 
     def work() -> Arrival:
-        payment = _lock(arrival.payment)
-        there = _in_review(arrival)
+        payment, there = _in_review(arrival, shown)
         if there.currency != payment.currency:
             raise ValueError("money in another currency is returned, not credited")
         amount = there.amount - payment.fee
@@ -138,15 +147,34 @@ def credit_arrival(arrival: Arrival, *, by: User) -> Arrival:
     return transact(work)
 
 
-def return_arrival(arrival: Arrival, *, by: User) -> Arrival:
+def return_arrival(arrival: Arrival, *, by: User, shown: str | None = None) -> Arrival:
     """Note that what is in review went back to whoever sent it. Raises as ``credit_arrival``."""
 
     def work() -> Arrival:
-        payment = _lock(arrival.payment)
-        there = _in_review(arrival)
+        payment, there = _in_review(arrival, shown)
         there.state, there.ended_at, there.ended_by = ArrivalState.RETURNED, clock(), by
         there.save(update_fields=["state", "ended_at", "ended_by"])
         record(payment, Trail.RETURNED, there.ended_at, there.amount, there.currency, by=by)
+        return there
+
+    return transact(work)
+
+
+def note_as_same(
+    arrival: Arrival, *, same_as: Arrival, by: User, shown: str | None = None
+) -> Arrival:
+    """Note that what is in review is money that was told of before: nothing is credited.
+
+    Raises as ``credit_arrival``, and ValueError where it cannot be (``same_money.may_be_same``).
+    """
+
+    def work() -> Arrival:
+        payment, there = _in_review(arrival, shown)
+        others = list(payment.arrivals.all())
+        other = next((each for each in others if each.pk == same_as.pk), None)
+        if other is None or not same_money.may_be_same(there, other, others):
+            raise ValueError("this money stands for itself, or is another's already")
+        _same(payment, there, other, by)
         return there
 
     return transact(work)
@@ -223,11 +251,14 @@ def _locking() -> QuerySet[Payment]:
     return locking.select_related("account__master")
 
 
-def _in_review(arrival: Arrival) -> Arrival:
+def _in_review(arrival: Arrival, shown: str | None) -> tuple[Payment, Arrival]:
+    """The payment, locked, and the arrival, undecided, with the figures that were ``shown``."""
+    payment = _lock(arrival.payment)
     there = Arrival.objects.get(pk=arrival.pk)
     if there.state != ArrivalState.IN_REVIEW:
         raise NotInReview
-    return there
+    payment_figures.check(shown, payment)
+    return payment, there
 
 
 def _apply(payment: Payment, fact: Fact, by: User | None) -> None:
@@ -319,7 +350,12 @@ def _paid(payment: Payment, fact: Fact, by: User | None) -> None:
         arrived_at=now,
     )
     came = line(payment, Trail.ARRIVED, now, fact.amount, fact.currency, about=fact.about, by=by)
-    if arrival.reason == ReviewReason.NONE:
+    confirmed = same_money.confirmed_by_hand(payment, arrival)
+    if confirmed is not None:
+        came.save()
+        arrival.reason = ReviewReason.NONE
+        _same(payment, arrival, confirmed, by)
+    elif arrival.reason == ReviewReason.NONE:
         _credit(payment, arrival, payment.amount, by, came)
     else:
         came.save()
@@ -342,6 +378,16 @@ def _doubt(payment: Payment, fact: Fact) -> ReviewReason:
         ),
     ]
     return next((reason for is_so, reason in doubts if is_so), ReviewReason.NONE)
+
+
+def _same(payment: Payment, arrival: Arrival, other: Arrival, by: User | None) -> None:
+    """What was told is the other's money: nothing comes of it, and the trail says why."""
+    arrival.state, arrival.same_as = ArrivalState.SAME, other
+    arrival.ended_at, arrival.ended_by = clock(), by
+    arrival.save()
+    about = same_money.words(same_money.told_of(arrival, other))
+    figure = arrival.amount, arrival.currency
+    record(payment, Trail.SAME, arrival.ended_at, *figure, about=about, by=by)
 
 
 def _hold_in_review(payment: Payment, arrival: Arrival, now: datetime) -> None:

@@ -9,14 +9,16 @@ nothing piles up while no worker runs.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from django.db import OperationalError
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import UniqueViolation
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 
-from billing import holds, notice_mails, payment_mails, reconciliation
+from billing import bank_statements, holds, notice_mails, payment_mails, reconciliation
+from billing.models import BankStatement
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ ATTEMPTS = 5
 # Hours that finished jobs stay to be looked at: those that went well, and all others too.
 HOURS_OF_SUCCESS = 24
 HOURS_OF_FAILURE = 30 * 24
+# Seconds for which a job matches lines of a bank statement before others have their turn.
+SLICE = 20.0
 # A mail is tried again after 5, 25, 125... seconds: for a day in all.
 MAIL = RetryStrategy(
     max_attempts=7,
@@ -96,6 +100,23 @@ def ask_about_payment(payment_id: str) -> None:
     """
     asked = reconciliation.ask_about(payment_id)
     logger.debug("Asked about payment %s: %s.", payment_id, asked)
+
+
+@app.task(retry=RetryStrategy(max_attempts=ATTEMPTS, exponential_wait=5))
+def match_statement(statement_id: int) -> None:
+    """Match what waits of a bank statement. Ordered by the transaction that has written it.
+
+    In slices, so that a long one does not keep other jobs waiting; the last slice leaves nothing.
+    """
+    statement = BankStatement.objects.select_related("uploaded_by").get(pk=statement_id)
+    left = bank_statements.go_on(statement, by=statement.uploaded_by, seconds=SLICE)
+    logger.info("Bank statement %d: %d lines wait.", statement_id, left)
+    if left:
+        with suppress(AlreadyEnqueued):
+            # Books that are too busy for a line are left alone for a moment.
+            match_statement.configure(
+                queueing_lock=bank_statements.lock_of(statement_id), schedule_in={"seconds": 1}
+            ).defer(statement_id=statement_id)
 
 
 @app.task(retry=MAIL)

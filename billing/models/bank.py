@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Account
 from billing.models.entries import DECIMAL_PLACES, MAX_DIGITS
-from billing.models.payments import Arrival, Payment
+from billing.models.payments import ON_STATEMENT, Arrival, Payment
 
 
 class BankStatement(models.Model):
@@ -66,6 +66,7 @@ class LineOutcome(models.TextChoices):
     WAITING = "waiting", pgettext_lazy("bank line", "Not matched yet")
     CREDITED = "credited", pgettext_lazy("bank line", "Credited")
     IN_REVIEW = "review", pgettext_lazy("bank line", "In review")
+    SAME = "same", pgettext_lazy("bank line", "Confirmed before")
     UNMATCHED = "unmatched", pgettext_lazy("bank line", "Unmatched")
     IGNORED = "ignored", pgettext_lazy("bank line", "Ignored")
 
@@ -110,7 +111,7 @@ class BankLine(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    outcome__in=[LineOutcome.CREDITED, LineOutcome.IN_REVIEW],
+                    outcome__in=[LineOutcome.CREDITED, LineOutcome.IN_REVIEW, LineOutcome.SAME],
                     arrival__isnull=False,
                 )
                 | Q(outcome=LineOutcome.WAITING, arrival__isnull=True)
@@ -136,4 +137,4 @@ class BankLine(models.Model):
     @property
     def money_name(self) -> str:
         """The name of this money among arrivals: the same however often it is told."""
-        return f"camt/{self.account_number}/{self.key}"
+        return f"{ON_STATEMENT}{self.account_number}/{self.key}"

@@ -201,6 +201,12 @@ class Payment(models.Model):
                     state__in=[PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED]
                 ),
             ),
+            # Paid ones that are to be asked about once more; then they fall out of it.
+            models.Index(
+                fields=["paid_at"],
+                name="payment_just_paid",
+                condition=Q(state=PaymentState.PAID, heard_at__lt=F("paid_at")),
+            ),
             # What operators look through when money came by bank; paid ones fall out of it.
             models.Index(
                 F("created_at").desc(),
@@ -239,6 +245,7 @@ class ArrivalState(models.TextChoices):
     CREDITED = "credited", pgettext_lazy("arrival", "Credited")
     IN_REVIEW = "review", pgettext_lazy("arrival", "In review")
     RETURNED = "returned", pgettext_lazy("arrival", "Returned")
+    SAME = "same", pgettext_lazy("arrival", "Told twice")
 
 
 class ReviewReason(models.TextChoices):
@@ -252,11 +259,18 @@ class ReviewReason(models.TextChoices):
     TWICE = "twice", _("Paid already")
 
 
+# How the names begin of what an operator confirmed, and of what a bank statement told.
+BY_HAND = "hand/"
+ON_STATEMENT = "camt/"
+
+
 class Arrival(models.Model):
     """Money that came for a payment, as the gateway names it; credited or returned, once.
 
     ``amount`` and ``currency`` are what came. A credited one has a receipt, numbered without gaps
-    per master account and year (of the company's time zone).
+    per master account and year (of the company's time zone). Money that came by bank may be told
+    twice, by hand and by a statement: then one of the two is ``same_as`` the other, and nothing is
+    done for it.
     """
 
     master = models.ForeignKey(Account, models.PROTECT, related_name="+")
@@ -280,6 +294,7 @@ class Arrival(models.Model):
     ended_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
+    same_as = models.ForeignKey("self", models.PROTECT, null=True, related_name="repeats")
 
     class Meta:
         verbose_name = _("arrival")
@@ -305,6 +320,17 @@ class Arrival(models.Model):
                 ),
                 name="arrival_credited_has_a_receipt",
             ),
+            models.CheckConstraint(
+                condition=Q(state=ArrivalState.SAME, same_as__isnull=False)
+                | (~Q(state=ArrivalState.SAME) & Q(same_as__isnull=True)),
+                name="arrival_same_as_another",
+            ),
+            # A second line of a statement is other money.
+            models.UniqueConstraint(
+                fields=["same_as"],
+                condition=Q(gateway_reference__startswith=ON_STATEMENT),
+                name="arrival_on_one_statement",
+            ),
         ]
         indexes = [
             models.Index(
@@ -316,6 +342,16 @@ class Arrival(models.Model):
 
     def __str__(self) -> str:
         return f"arrival {self.gateway_reference}"
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether an operator confirmed it, and no statement told of it."""
+        return self.gateway_reference.startswith(BY_HAND)
+
+    @property
+    def is_on_statement(self) -> bool:
+        """Whether a bank statement told of it."""
+        return self.gateway_reference.startswith(ON_STATEMENT)
 
     @property
     def receipt(self) -> str:

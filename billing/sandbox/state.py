@@ -44,6 +44,7 @@ class Faults:
     slow: float = 0  # seconds before any answer
     refunds: str = "succeeded"  # or "pending", "failed": what the next refunds become
     amount: int = 0  # this instead of what was asked for, for the next that pays
+    currency: str = ""  # and this; as the wire writes it, "usd"
     quiet: bool = False  # tell the console nothing
     late: float = 0  # seconds before the console is told
 
@@ -357,6 +358,9 @@ class Sandbox:
         if self.faults.amount:
             session["amount_total"] = intent["amount"] = self.faults.amount
             self.faults.amount = 0
+        if self.faults.currency:
+            session["currency"] = intent["currency"] = self.faults.currency
+            self.faults.currency = ""
         charge = {
             "id": _new("ch"),
             "object": "charge",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import Payment
+from billing.payment_status import Status, status_of
 from billing.payment_trail import Trail
 from console import money as writing
 
@@ -32,11 +34,13 @@ def money_down(value: Decimal, currency: str) -> str:
 _WORDS: dict[str, StrPromise] = {
     Trail.STARTED: _("Started"),
     Trail.OPENED: _("Checkout opened"),
+    Trail.MAILED: _("Mailed how to pay"),
     Trail.PENDING: _("Money is on its way"),
     Trail.ARRIVED: _("Money arrived"),
     Trail.CREDITED: _("Credited"),
     Trail.IN_REVIEW: _("Held in review"),
     Trail.RETURNED: _("Went back"),
+    Trail.SAME: _("The same money, told twice"),
     Trail.FAILED: _("Failed"),
     Trail.EXPIRED: _("Expired"),
     Trail.CANCELLED: _("Cancelled"),
@@ -47,6 +51,12 @@ _WORDS: dict[str, StrPromise] = {
     Trail.DISPUTE_WON: _("Dispute won"),
     Trail.DISPUTE_LOST: _("Dispute lost"),
 }
+
+
+@register.filter
+def status(payment: Payment) -> Status:
+    """What is to be known of the payment first, as its customer reads it; see ``with_status``."""
+    return status_of(payment)
 
 
 @register.filter

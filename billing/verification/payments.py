@@ -6,6 +6,19 @@ from billing.verification.check import OF_MASTER, Check, code
 
 CHECKS = [
     Check(
+        "money that was told twice is other money of its payment, in its currency, and that alone",
+        f"""
+        SELECT a.master_id, format(
+            'arrival %%s of payment %%s, %%s %%s: said to be the same as %%s, %%s %%s (%%s)',
+            a.gateway_reference, a.payment_id, a.amount, a.currency, o.gateway_reference, o.amount,
+            o.currency, o.state)
+        FROM billing_arrival a JOIN billing_arrival o ON o.id = a.same_as_id
+        WHERE {OF_MASTER.format("a")}
+          AND (o.payment_id <> a.payment_id OR o.currency <> a.currency OR o.state = 'same'
+               OR a.gateway_reference LIKE 'camt/%%' AND o.gateway_reference NOT LIKE 'hand/%%')
+        ORDER BY a.master_id, a.id""",
+    ),
+    Check(
         "what a payment says was credited, refunded and charged back is what became of it",
         f"""
         SELECT p.master_id, format(

@@ -5,6 +5,7 @@ Statements do this by themselves (``operator_statements``); by hand is for what 
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,19 +18,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import operator_or_404
 from accounts.models import User
-from billing import settlement
+from billing import payment_figures, settlement
 from billing.gateways.protocol import Fact, What
 from billing.ledger import StartAgain
 from billing.models import Arrival, ArrivalState, Payment, PaymentState
+from billing.models.payments import BY_HAND
 from billing.operator_forms import ConfirmForm
+from billing.payment_figures import PaymentFiguresChanged, holder_of
 from billing.views.operator_reading import (
     GATEWAY,
     Change,
     busy,
-    changed,
     cut,
-    figures,
-    holder_of,
     payments,
     uuid_or_404,
     written,
@@ -100,7 +100,7 @@ def bank_transfer_confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
         "company": payment.account.company,
         "form": form,
         "change": Change(balance, payment.amount),
-        "shown": figures(balance, payment.credited),
+        "shown": payment_figures.write(payment, balance),
         "trouble": trouble,
     }
     status = 422 if trouble or form.errors else 200
@@ -123,12 +123,10 @@ def _confirm(request: HttpRequest, operator: User, payment: Payment, form: Confi
     """Tell settlement; the sentence why not, or nothing."""
     typed = form.cleaned_data
     # The same form is the same money, however often it is sent.
-    name = f"hand/{payment.pk}/{typed['key']}"
+    name = f"{BY_HAND}{payment.pk}/{typed['key']}"
     there = Arrival.objects.filter(gateway=GATEWAY, gateway_reference=name)
     first = there.first()
     if first is None:
-        if request.POST.get("shown") != figures(holder_of(payment.account), payment.credited):
-            return changed()
         about = _("Confirmed by hand, arrived on %(day)s") % {
             "day": typed["arrived_on"].isoformat()
         }
@@ -139,8 +137,15 @@ def _confirm(request: HttpRequest, operator: User, payment: Payment, form: Confi
             currency=payment.currency,
             about=f"{about}: {typed['note']}" if typed["note"] else about,
         )
+        looked = partial(payment_figures.check, request.POST.get("shown", ""))
         try:
-            settlement.learn_about(payment, [fact], by=operator)
+            settlement.learn_about(payment, [fact], by=operator, first=looked)
+        except PaymentFiguresChanged as refusal:
+            # By this form itself, when it was sent twice at once.
+            first = there.first()
+            if first is None:
+                payment.refresh_from_db(fields=["state", "credited", "refunded", "charged_back"])
+                return str(refusal.message)
         except StartAgain:
             return busy()
     arrival = there.get()

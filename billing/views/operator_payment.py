@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import operator_or_404
 from billing.models import RefundState
-from billing.refunds import left_of
-from billing.views.operator_reading import GATEWAY, holder_of, payments
+from billing.payment_figures import holder_of, left_of
+from billing.views.operator_reading import GATEWAY, payments
 
 # Of each kind; no honest payment has more.
 MOST = 100
@@ -28,7 +28,7 @@ def payment(request: HttpRequest, pk: UUID) -> HttpResponse:
         "payment": found,
         "company": found.account.company,
         "balance": holder_of(found.account),
-        "arrivals": found.arrivals.select_related("ended_by").order_by("-id")[:MOST],
+        "arrivals": found.arrivals.select_related("ended_by", "same_as").order_by("-id")[:MOST],
         "refunds": [(each, by_hand and each.state != RefundState.FAILED) for each in refunds],
         "disputes": found.disputes.order_by("-id")[:MOST],
         "lines": found.bank_lines.select_related("statement").order_by("-id")[:MOST],

@@ -1,4 +1,4 @@
-"""What the operators' pages read alike: numbers in addresses, balances, and what was shown."""
+"""What the operators' pages read alike: numbers in addresses, pages, and balances."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from accounts.models import Account
 from billing.models import Balance, Payment
+from billing.payment_status import with_status
 from console import money
 
 PAGE_SIZE = 50
@@ -53,15 +53,9 @@ def uuid_or_404(text: str) -> UUID:
 
 
 def payments() -> QuerySet[Payment]:
-    """Payments with all that pages write of them."""
-    return Payment.objects.select_related("account__master", "master", "method", "by")
-
-
-def holder_of(account: Account) -> Balance:
-    """The balance that money for the account moves today; one query."""
-    return Balance.objects.select_related("account__master").get(
-        master=account.master_id, account=account.holder_id
-    )
+    """Payments with all that pages write of them, their status too."""
+    found = Payment.objects.select_related("account__master", "master", "method", "by")
+    return with_status(found)
 
 
 class Change(NamedTuple):
@@ -79,20 +73,6 @@ class Change(NamedTuple):
     def available_after(self) -> Decimal:
         """Available balance once the amount is posted."""
         return self.balance.available + self.amount
-
-
-def figures(balance: Balance, *more: Decimal) -> str:
-    """What a page shows and its form brings back, to see whether it is still so."""
-    row = [balance.account_id, *(f"{each:.6f}" for each in (balance.credit, balance.available))]
-    return ";".join([*map(str, row), *(f"{each:.6f}" for each in more)])
-
-
-def changed() -> str:
-    """The sentence for figures that are no longer those that were shown."""
-    return _(
-        "The figures have changed since the page was shown, so nothing was done."
-        " Look at the new ones, then send it again."
-    )
 
 
 def busy() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,21 +17,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import operator_or_404
 from accounts.models import User
-from billing import refunds, settlement
+from billing import payment_figures, refunds, settlement
 from billing.gateways.protocol import Fact, GatewayError, What
 from billing.ledger import StartAgain
 from billing.models import Payment, Refund, RefundState
 from billing.operator_forms import RefundForm
-from billing.refunds import left_of
+from billing.payment_figures import PaymentFiguresChanged, holder_of, left_of
 from billing.refusals import Refused
 from billing.views.operator_reading import (
     GATEWAY,
     Change,
     busy,
-    changed,
     cut,
-    figures,
-    holder_of,
     payments,
     uuid_or_404,
     written,
@@ -65,7 +63,7 @@ def refund_new(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "left": left,
         "change": Change(balance, -left),
-        "shown": figures(balance, left),
+        "shown": payment_figures.write(payment, balance),
         "trouble": trouble,
     }
     status = 422 if trouble or form.errors else 200
@@ -116,7 +114,7 @@ def refund_end(request: HttpRequest, pk: UUID) -> HttpResponse:
         "available_done": balance.available - refund.amount + held,
         "credit_failed": balance.credit + (refund.amount if is_done else 0),
         "available_failed": balance.available + (refund.amount if is_done else held),
-        "shown": figures(balance),
+        "shown": payment_figures.write(refund.payment, balance),
         "why": request.POST.get("why", "")[:LONGEST],
         "trouble": trouble,
     }
@@ -144,10 +142,12 @@ def _request(request: HttpRequest, operator: User, payment: Payment, form: Refun
     if there is not None:
         form.renew_key()
         return _("The form had the number of another one. It has a new one now: send it again.")
-    if request.POST.get("shown") != figures(holder_of(payment.account), left_of(payment)):
-        return changed()
+    shown = request.POST.get("shown", "")
     try:
-        refund = refunds.request(payment=payment, **typed, by=operator)
+        refund = refunds.request(payment=payment, **typed, by=operator, shown=shown)
+    except PaymentFiguresChanged as refusal:
+        payment.refresh_from_db(fields=["state", "credited", "refunded", "charged_back"])
+        return str(refusal.message)
     except Refused as refusal:
         form.add_error("amount", refusal.message)
         return ""
@@ -200,13 +200,23 @@ def _end(  # noqa: PLR0911 - each why it was not done
         return _("Write the reason in at most %(most)d characters, on one line.") % {
             "most": LONGEST
         }
-    if request.POST.get("shown") != figures(holder_of(refund.payment.account)):
-        return changed()
+    looked = partial(payment_figures.check, request.POST.get("shown", ""))
     what = What.REFUNDED if wanted == "done" else What.REFUND_FAILED
     try:
         settlement.learn_about(
-            refund.payment, [Fact(what, refund=str(refund.pk), about=why)], by=operator
+            refund.payment,
+            [Fact(what, refund=str(refund.pk), about=why)],
+            by=operator,
+            first=looked,
         )
+    except PaymentFiguresChanged as refusal:
+        refund.refresh_from_db(fields=["state"])
+        if refund.state == RefundState.FAILED or (wanted, refund.state) == ("done", "done"):
+            messages.info(request, _("This refund was ended meanwhile, and not again."))
+            return ""
+        fields = ["state", "credited", "refunded", "charged_back"]
+        refund.payment.refresh_from_db(fields=fields)
+        return str(refusal.message)
     except StartAgain:
         return busy()
     amount = {"amount": written(refund.amount, refund.payment.currency)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.contrib import messages
 from django.db.models import Count, F, Model, Q, Value
@@ -16,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import operator_or_404
 from accounts.models import User
-from billing import bank_statements, camt053
+from billing import bank_statements, camt053, payment_figures, same_money
 from billing.bank_statements import CannotAssign, NotAStatement, Taken
 from billing.ledger import StartAgain
 from billing.models import (
@@ -27,14 +29,12 @@ from billing.models import (
     PaymentState,
     ReviewReason,
 )
+from billing.payment_figures import PaymentFiguresChanged, holder_of
 from billing.views.operator_reading import (
     GATEWAY,
     Change,
     busy,
-    changed,
     cut,
-    figures,
-    holder_of,
     number_or_404,
     payments,
     written,
@@ -42,6 +42,10 @@ from billing.views.operator_reading import (
 from console.requests import KeepSmallFile
 
 SUGGESTIONS = 5
+# How long whoever uploads a statement waits for its lines to be matched; a job does the rest.
+SECONDS = 3.0
+# Between two questions of a page how far that is.
+POLLED_EVERY = 3
 
 
 @csrf_exempt
@@ -82,6 +86,7 @@ def _statement_list(request: HttpRequest, operator: User) -> HttpResponse:
 _COUNTED = {
     "credited_count": LineOutcome.CREDITED,
     "review_count": LineOutcome.IN_REVIEW,
+    "same_count": LineOutcome.SAME,
     "unmatched_count": LineOutcome.UNMATCHED,
     "ignored_count": LineOutcome.IGNORED,
     "waiting_count": LineOutcome.WAITING,
@@ -126,12 +131,31 @@ def statement(request: HttpRequest, pk: int) -> HttpResponse:
         ],
         "total": sum(counts.values()),
         "waiting": counts["waiting_count"],
+        "every": POLLED_EVERY,
         "wanted": wanted,
         "lines": page.rows,
         "next": page.last,
         "is_later": after is not None,
     }
     return render(request, "operator/statement.html", context)
+
+
+@require_safe
+def statement_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How many lines still wait, for the page that asks; when none does, it is to load itself."""
+    operator_or_404(request.user)
+    found = get_object_or_404(BankStatement, pk=pk)
+    waiting = found.lines.filter(outcome=LineOutcome.WAITING).count()
+    context = {
+        "statement": found,
+        "waiting": waiting,
+        "total": found.lines.count(),
+        "every": POLLED_EVERY,
+    }
+    response = render(request, "operator/_statement_progress.html", context)
+    if not waiting:
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST
@@ -179,12 +203,15 @@ def line_assign(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if payment is not None:
         balance = holder_of(payment.account)
-        doubt = _doubt(line, payment)
+        confirmed = same_money.confirmed_by_hand(payment, bank_statements.arrival_of(line))
+        doubt = _doubt(line, payment) if confirmed is None else ""
+        is_new = confirmed is None and not doubt
         context |= {
             "company": payment.account.company,
             "doubt": doubt,
-            "change": Change(balance, payment.amount if not doubt else payment.amount * 0),
-            "shown": figures(balance, payment.credited),
+            "confirmed": confirmed,
+            "change": Change(balance, payment.amount if is_new else Decimal(0)),
+            "shown": payment_figures.write(payment, balance),
         }
     return render(request, "operator/line_assign.html", context, status=422 if trouble else 200)
 
@@ -202,7 +229,11 @@ def _upload(request: HttpRequest, operator: User) -> HttpResponse | str:
         taken = bank_statements.take(content=file.read(), name=file.name or "", by=operator)
     except NotAStatement as error:
         return error.message
-    left = sum(bank_statements.go_on(each.statement, by=operator) for each in taken)
+    until = time.monotonic() + SECONDS
+    left = sum(
+        bank_statements.go_on(each.statement, by=operator, seconds=until - time.monotonic())
+        for each in taken
+    )
     _tell(request, taken, left)
     if len(taken) == 1:
         return redirect(taken[0].statement)
@@ -228,14 +259,15 @@ def _tell(request: HttpRequest, taken: list[Taken], left: int) -> None:
             )
             % {"count": known},
         )
-    if left:
-        messages.warning(request, _still_waiting(left))
+    if left and len(taken) > 1:
+        # The page of a single one says so, and follows it.
+        messages.info(request, _still_waiting(left))
 
 
 def _still_waiting(left: int) -> str:
     return ngettext(
-        "%(count)d line still waits to be matched: go on with it on the statement's page.",
-        "%(count)d lines still wait to be matched: go on with them on the statement's page.",
+        "%(count)d line still waits: it is matched in the background.",
+        "%(count)d lines still wait: they are matched in the background.",
         left,
     ) % {"count": left}
 
@@ -271,14 +303,11 @@ def _doubt(line: BankLine, payment: Payment) -> str:
 def _assign(request: HttpRequest, operator: User, line: BankLine, payment: Payment | None) -> str:
     if payment is None:
         return _("Write the payment's reference.")
-    if line.payment_id != payment.pk and request.POST.get("shown") != figures(
-        holder_of(payment.account), payment.credited
-    ):
-        return changed()
-    was = line.outcome
+    was, shown = line.outcome, request.POST.get("shown", "")
     try:
-        done = bank_statements.assign(line, payment, by=operator)
-    except CannotAssign as error:
+        done = bank_statements.assign(line, payment, by=operator, shown=shown)
+    except (CannotAssign, PaymentFiguresChanged) as error:
+        payment.refresh_from_db(fields=["state", "credited", "refunded", "charged_back"])
         return str(error.message)
     except StartAgain:
         return busy()
@@ -286,10 +315,16 @@ def _assign(request: HttpRequest, operator: User, line: BankLine, payment: Payme
         "amount": written(line.amount, line.currency),
         "account": payment.account,
     }
-    if was in {LineOutcome.CREDITED, LineOutcome.IN_REVIEW}:
+    if was in {LineOutcome.CREDITED, LineOutcome.IN_REVIEW, LineOutcome.SAME}:
         messages.info(request, _("This line was settled already, and not again."))
     elif done.outcome == LineOutcome.CREDITED:
         messages.success(request, _("Credited: %(amount)s for %(account)s.") % told)
+    elif done.outcome == LineOutcome.SAME:
+        messages.success(
+            request,
+            _("%(amount)s for %(account)s was confirmed by hand before: nothing more is credited.")
+            % told,
+        )
     else:
         messages.warning(request, _("%(amount)s for %(account)s is held in review.") % told)
     return ""

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -23,11 +24,16 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.periodic import PeriodicDeferrer, PeriodicRegistry
 
-from billing import holds, tasks
-from billing.models import Hold, HoldState
+from billing import bank_statements, holds, jobs, tasks
+from billing.models import BankStatement, Hold, HoldState
 from billing.verification import verify
+from billing.views import operator_statements
 from console.postgres import CHECKOUT
+from tests.billing.payments.bank import ask
+from tests.billing.payments.camt import camt, entry
+from tests.billing.payments.operators import address, plain, upload
 from tests.factories import balance_of
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -298,3 +304,74 @@ class TestOld:
         tasks.remove_old_jobs.defer(timestamp=0)
         work()
         assert ProcrastinateJob.objects.filter(pk=old).exists() is stays
+
+
+class TestBankStatements:
+    """What the request that brought a statement leaves, the worker does."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch):
+        monkeypatch.setattr(bank_statements, "LATER", 0)
+
+    @pytest.fixture
+    def content(self, cast) -> bytes:
+        wanted = [ask(cast.marketing, amount) for amount in ("1000", "2000", "3000")]
+        return camt(*[entry(f"{each.amount:.2f}", each.reference) for each in wanted])
+
+    def test_what_there_is_no_time_for_in_the_request_is_done_by_the_worker(
+        self, client, cast, content, monkeypatch
+    ):
+        monkeypatch.setattr(operator_statements, "SECONDS", -1)
+        client.force_login(cast.operator)
+        page = upload(client, content, follow=True)
+        assert "3 of 3 lines are still to be matched" in plain(page)
+        progress = address("statement-progress", BankStatement.objects.get().pk)
+        assert f'hx-get="{progress}"' in page.content.decode()
+        answer = client.get(progress, headers={"HX-Request": "true"})
+        assert "3 of 3 lines are still to be matched" in plain(answer)
+        assert "HX-Refresh" not in answer
+        work()
+        answer = client.get(progress, headers={"HX-Request": "true"})
+        assert answer["HX-Refresh"] == "true"
+        page = client.get(BankStatement.objects.get().get_absolute_url())
+        assert "statement-progress" not in page.content.decode()
+        assert balance_of(cast.marketing).credit == 6500
+        assert verify().is_clean
+
+    def test_one_that_was_killed_after_writing_it_down_is_done_by_the_worker(self, cast, content):
+        bank_statements.take(content=content, name="b", by=cast.operator)
+        assert balance_of(cast.marketing).credit == 500
+        work()
+        assert balance_of(cast.marketing).credit == 6500
+
+    def test_a_statement_that_is_not_written_orders_no_job(self, cast, content, monkeypatch):
+        order = jobs.order
+
+        def order_and_die(*args, **options):
+            order(*args, **options)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(jobs, "order", order_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            bank_statements.take(content=content, name="b", by=cast.operator)
+        assert not BankStatement.objects.exists()
+        assert not ProcrastinateJob.objects.exists()
+
+    def test_slices_go_on_until_nothing_is_left_also_while_somebody_goes_on_by_hand(
+        self, cast, content, monkeypatch
+    ):
+        [taken] = bank_statements.take(content=content, name="b", by=cast.operator)
+        monkeypatch.setattr(tasks, "SLICE", -1.0)
+        work()
+        [(job, lock)] = ProcrastinateJob.objects.filter(status="todo").values_list(
+            "pk", "queueing_lock"
+        )
+        assert lock == f"match_statement/{taken.statement.pk}"
+        monkeypatch.setattr(tasks, "SLICE", 20.0)
+        execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %s", job)
+        at_the_same_moment = partial(bank_statements.go_on, taken.statement, by=cast.operator)
+        at_once(at_the_same_moment, partial(tasks.match_statement, taken.statement.pk))
+        work()
+        assert not ProcrastinateJob.objects.filter(status="todo").exists()
+        assert balance_of(cast.marketing).credit == 6500
+        assert verify().is_clean

@@ -151,8 +151,8 @@ def test_clean_books_pass_with_counts(books):
         " usage revenue \N{MINUS SIGN}14.00, adjustments 0.00."
     ) in out
     assert "Credit in all: KWD 325.000." in out
-    assert out.count("  ok  ") == len(CHECKS) == 28
-    assert "All 28 checks hold." in out
+    assert out.count("  ok  ") == len(CHECKS) == 29
+    assert "All 29 checks hold." in out
 
 
 def test_one_master_accounts_books_alone(books):

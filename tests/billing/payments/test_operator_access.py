@@ -28,6 +28,7 @@ PAGES = [
     "refund-end",
     "statement-list",
     "statement",
+    "statement-progress",
     "line-assign",
     "method-list",
     "method-edit",
@@ -67,6 +68,7 @@ def places(cast):
         "refund-end": refund.pk,
         "statement": done.pk,
         "statement-go-on": done.pk,
+        "statement-progress": done.pk,
         "line-assign": done.lines.get(bank_reference="2").pk,
         "method-edit": payment.method_id,
     }
@@ -132,6 +134,7 @@ def client_without_token(cast):
         f"/operator/bank-transfers/{NOBODY}/confirm/",
         f"/operator/refunds/{NOBODY}/",
         "/operator/statements/999999/",
+        "/operator/statements/999999/progress/",
         "/operator/statements/99999999999999999999999/",
         "/operator/statements/lines/999999/assign/",
         "/operator/methods/999999/",

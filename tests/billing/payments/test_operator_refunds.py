@@ -138,6 +138,9 @@ def test_confirming_posts_it_once(operator, cast, payment, refund):
     assert figures(cast.marketing) == (1500, 0)
     refund.refresh_from_db()
     assert refund.state == RefundState.DONE
+    assert "by Bank transfer Partly refunded" in plain(
+        operator.get(address("payment", payment.pk))
+    )
     assert verify().is_clean
 
 

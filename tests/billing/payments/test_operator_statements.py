@@ -121,7 +121,7 @@ def test_lines_that_wait_are_gone_on_with(operator, cast):
         references=payment.reference,
     )
     page = operator.get(address("statement", done.pk))
-    assert "1 line still waits to be matched" in plain(page)
+    assert "1 of 1 lines is still to be matched" in plain(page)
     go_on = address("statement-go-on", done.pk)
     assert "No line of this statement waits" in plain(operator.post(go_on, follow=True))
     operator.post(go_on)

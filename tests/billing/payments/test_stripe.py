@@ -192,6 +192,28 @@ def test_another_amount_is_held_in_review(cast, sandbox):
     assert credits_of(payment) == []
 
 
+def test_money_in_another_currency_is_held_in_review_and_its_payer_reads_a_sentence(
+    cast, client, sandbox
+):
+    turn(sandbox, "faults", currency="usd")
+    payment = checkout(cast.retail)
+    click(sandbox, payment, "pay")
+    until(payment, lambda it: it.arrivals.exists())
+    all_delivered(sandbox)
+    [arrival] = payment.arrivals.all()
+    assert (arrival.state, arrival.reason) == (ArrivalState.IN_REVIEW, ReviewReason.CURRENCY)
+    assert (arrival.amount, arrival.currency) == (100, "USD")
+    assert not Entry.objects.filter(reference__startswith=str(payment.pk)).exists()
+    client.force_login(cast.admin)
+    page = client.get(payment.get_absolute_url()).content.decode()
+    assert "USD 100.00 arrived, EGP 100.00 were asked for." in page
+    assert "it is not credited yet" in page
+    # Asked about it, the gateway says the same, and nothing more comes of it.
+    settlement.learn_about(payment, gateway("stripe").fetch(payment))
+    assert payment.arrivals.count() == 1
+    assert verify().is_clean
+
+
 def test_a_message_that_comes_again_changes_nothing(cast, sandbox):
     payment = checkout(cast.retail)
     click(sandbox, payment, "pay")

@@ -7,49 +7,27 @@ import os
 import pytest
 from django.core.cache import cache
 from django.db import connections
-from django.db.backends.utils import CursorWrapper
 from django.test import TransactionTestCase
 
+from tests.emptying import empty, may_pass_keys, past_the_triggers
 from tests.factories import Cast, make_cast
+from tests.kept_cast import KeptCast
 
 connections["default"].settings_dict["TEST"]["NAME"] = os.environ["TEST_DATABASE"]
 
 _flush = TransactionTestCase._fixture_teardown
 
 
-def _flush_past_the_triggers(self: TransactionTestCase) -> None:
-    """Empty the tables after a transactional test: the one place that walks past the triggers.
-
-    Patched at import: a fixture would come too late.
-    """
-    with connections["default"].cursor() as cursor:
-        cursor.execute(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
-            " WHERE tgenabled = 'A' AND NOT tgisinternal"
-        )
-        triggers = cursor.fetchall()
-        for table, name in triggers:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
-        _flush(self)
-        _flush_jobs(cursor)
-        for table, name in triggers:
-            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+def _empty_past_the_triggers(self: TransactionTestCase) -> None:
+    """After a transactional test. Patched at import: a fixture would come too late."""
+    with past_the_triggers() as tables:
+        if may_pass_keys():
+            empty(tables)
+        else:
+            _flush(self)
 
 
-def _flush_jobs(cursor: CursorWrapper) -> None:
-    """Procrastinate's models are unmanaged, so Django leaves their tables as they are."""
-    cursor.execute(
-        "SELECT EXISTS (SELECT FROM procrastinate_jobs)"
-        " OR EXISTS (SELECT FROM procrastinate_workers)"
-    )
-    if cursor.fetchone()[0]:
-        cursor.execute(
-            "TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_workers,"
-            " procrastinate_periodic_defers"
-        )
-
-
-TransactionTestCase._fixture_teardown = _flush_past_the_triggers
+TransactionTestCase._fixture_teardown = _empty_past_the_triggers
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +42,14 @@ def plain_settings(settings) -> None:
     cache.clear()
 
 
+@pytest.fixture(scope="session")
+def kept_cast(django_db_setup, django_db_blocker) -> KeptCast | None:
+    """The cast's rows, made before any test's clock is turned."""
+    with django_db_blocker.unblock():
+        return KeptCast() if may_pass_keys() else None
+
+
 @pytest.fixture
-def cast(db) -> Cast:
+def cast(kept_cast: KeptCast | None, db: None) -> Cast:
     """Two companies and everyone who might knock: see ``tests.factories``."""
-    return make_cast()
+    return kept_cast.put() if kept_cast else make_cast()

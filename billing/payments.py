@@ -33,6 +33,7 @@ __all__ = [
     "GatewayError",
     "GatewayRefused",
     "MethodGone",
+    "TooManyOpen",
     "cancel",
     "cannot_top_up",
     "open_checkout",
@@ -43,12 +44,20 @@ __all__ = [
 # No letters or digits that look alike: people copy it by hand.
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _REFERENCE_LENGTH = 10
+# Each of them asks a gateway, and may send a mail.
+MOST_OPEN = 25
 
 
 class CannotTopUp(Refused):
     """The account takes no payment: it is closed, or draws on the master account."""
 
     code = "cannot_top_up"
+
+
+class TooManyOpen(Refused):
+    """The account has as many payments that wait for their money as it may have at once."""
+
+    code = "too_many_open"
 
 
 class MethodGone(Refused):
@@ -76,7 +85,7 @@ def start(
     """Ask for ``amount``, in the company's currency, for the account; the fee comes on top.
 
     Nothing is sent anywhere yet. ``key`` comes with the form: a second call with it returns the
-    payment that is there. Raises CannotTopUp, MethodGone, AmountRefused.
+    payment that is there. Raises CannotTopUp, MethodGone, AmountRefused, TooManyOpen.
     """
     there = Payment.objects.filter(master=account.master_id, key=key).first()
     if there is not None:
@@ -91,6 +100,20 @@ def start(
             account=account.pk,
         )
     quoted = quote(method, amount)
+    waiting = Payment.objects.filter(
+        master_id=account.master_id,
+        account=account,
+        state__in=[PaymentState.CREATED, PaymentState.PENDING],
+    )
+    if waiting.count() >= MOST_OPEN:
+        raise TooManyOpen(
+            _(
+                "%(name)s has %(most)d payments that wait for their money. Finish or cancel one of"
+                " them first."
+            )
+            % {"name": account.name, "most": MOST_OPEN},
+            account=account.pk,
+        )
     with transaction.atomic(durable=True):
         now = clock()
         payment, is_new = Payment.objects.get_or_create(

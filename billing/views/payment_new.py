@@ -133,7 +133,7 @@ def _start(access: Access, form: PaymentForm, key: UUID) -> Payment | None:
         return payments.start(**form.cleaned_data, key=key, by=access.user)
     except payments.AmountRefused as refusal:
         form.add_error("amount", refusal.message)
-    except payments.CannotTopUp as refusal:
+    except (payments.CannotTopUp, payments.TooManyOpen) as refusal:
         form.add_error("account", refusal.message)
     except payments.MethodGone as refusal:
         form.add_error("method", refusal.message)

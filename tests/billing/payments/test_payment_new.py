@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import State
-from billing import charges, payment_methods, tree
+from billing import charges, payment_methods, payments, tree
 from billing.models import Payment, PaymentMethod, PaymentState
 from tests.billing.payments.cast import method_of
 from tests.billing.payments.paper import PAGE
@@ -358,3 +358,17 @@ def test_the_queries_are_the_same_for_many_accounts(admin, cast, page):
 def test_presets_pass_the_limits_of_some_method(admin, cast):
     for preset in payment_methods.presets("EGP"):
         assert admin.get(REVIEW, typed(cast.nile, str(preset))).status_code == 200
+
+
+def test_so_many_payments_may_wait_for_their_money_and_no_more(
+    admin, cast, paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payments, "MOST_OPEN", 2)
+    for _number in range(2):
+        admin.post(START, sent(cast.marketing))
+    response = admin.post(START, sent(cast.marketing))
+    assert response.status_code == 422
+    assert "2 payments that wait for their money" in response.content.decode()
+    assert Payment.objects.count() == 2
+    # Another account's are its own.
+    assert admin.post(START, sent(cast.nile)).status_code == 303

@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import uuid5
 
 from accounts.models import User
-from billing.models import Payment, PaymentEvent
+from billing.models import Arrival, ArrivalState, Payment, PaymentEvent
 
 
 class Trail(StrEnum):
@@ -73,3 +73,29 @@ def line(
 def name_of(payment: Payment, reference: str) -> str:
     """The reference of a posting about something that the gateway names; its names may be long."""
     return f"{payment.pk}/{uuid5(payment.pk, reference)}"
+
+
+def posted_as(payment: Payment) -> list[str]:
+    """The references of all that may have been posted for the payment, by what came of it."""
+    name = str(payment.pk)
+    moneys = [name_of(payment, each.gateway_reference) for each in payment.arrivals.all()]
+    refunds = [f"{name}/{refund.pk}" for refund in payment.refunds.all()]
+    disputes = [name_of(payment, each.gateway_reference) for each in payment.disputes.all()]
+    return [
+        name,
+        *moneys,
+        *(refund + suffix for refund in refunds for suffix in ("", "/returned")),
+        *(dispute + suffix for dispute in disputes for suffix in ("", "/won")),
+    ]
+
+
+def credited_as(payment: Payment, arrival: Arrival) -> str:
+    """The reference of the posting that credited this money: the payment's name for the first."""
+    first = (
+        payment.arrivals.filter(state=ArrivalState.CREDITED)
+        .order_by("ended_at", "receipt_year", "receipt_number")
+        .first()
+    )
+    if first is not None and first.pk == arrival.pk:
+        return str(payment.pk)
+    return name_of(payment, arrival.gateway_reference)

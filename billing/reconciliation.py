@@ -21,8 +21,7 @@ from billing import jobs, refunds, settlement
 from billing.gateways import MODULES, WITH_WEBHOOKS, gateway
 from billing.gateways.protocol import Fact, GatewayError, GatewayRefused, What
 from billing.ledger import StartAgain
-from billing.models import Payment, PaymentState, Refund, RefundState
-from billing.models.payments import Confirmation
+from billing.models import Confirmation, Payment, PaymentState, Refund, RefundState
 
 logger = logging.getLogger(__name__)
 

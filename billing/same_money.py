@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing.models import Arrival, ArrivalState, Payment, PaymentEvent
-from billing.models.payments import BY_HAND, ON_STATEMENT
+from billing.models.arrivals import BY_HAND, ON_STATEMENT
 from billing.payment_trail import Trail
 
 

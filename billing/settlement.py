@@ -180,32 +180,6 @@ def note_as_same(
     return transact(work)
 
 
-def posted_as(payment: Payment) -> list[str]:
-    """The references of all that may have been posted for the payment, by what came of it."""
-    name = str(payment.pk)
-    moneys = [name_of(payment, each.gateway_reference) for each in payment.arrivals.all()]
-    refunds = [f"{name}/{refund.pk}" for refund in payment.refunds.all()]
-    disputes = [name_of(payment, each.gateway_reference) for each in payment.disputes.all()]
-    return [
-        name,
-        *moneys,
-        *(refund + suffix for refund in refunds for suffix in ("", "/returned")),
-        *(dispute + suffix for dispute in disputes for suffix in ("", "/won")),
-    ]
-
-
-def credited_as(payment: Payment, arrival: Arrival) -> str:
-    """The reference of the posting that credited this money: the payment's name for the first."""
-    first = (
-        payment.arrivals.filter(state=ArrivalState.CREDITED)
-        .order_by("ended_at", "receipt_year", "receipt_number")
-        .first()
-    )
-    if first is not None and first.pk == arrival.pk:
-        return str(payment.pk)
-    return name_of(payment, arrival.gateway_reference)
-
-
 def _keep(gateway: str, event: Event, payment: Payment | None) -> bool:
     """Write the message down; whether it is the first of its id.
 

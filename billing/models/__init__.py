@@ -15,6 +15,7 @@ from billing.models.alerts import (
     Notice,
     NoticeReader,
 )
+from billing.models.arrivals import Arrival, ArrivalState, ReceiptCounter, ReviewReason
 from billing.models.bank import (
     BankLine,
     BankStatement,
@@ -43,23 +44,10 @@ from billing.models.holds import (
     Hold,
     HoldState,
 )
-from billing.models.payments import (
-    Arrival,
-    ArrivalState,
-    Confirmation,
-    Dispute,
-    DisputeState,
-    GatewayEvent,
-    MethodKind,
-    Payment,
-    PaymentEvent,
-    PaymentMethod,
-    PaymentState,
-    ReceiptCounter,
-    Refund,
-    RefundState,
-    ReviewReason,
-)
+from billing.models.payment_events import GatewayEvent, PaymentEvent
+from billing.models.payment_methods import Confirmation, MethodKind, PaymentMethod
+from billing.models.payment_returns import Dispute, DisputeState, Refund, RefundState
+from billing.models.payments import Payment, PaymentState
 from billing.models.totals import (
     SPENT,
     DailyTotal,

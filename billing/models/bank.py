@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Account
+from billing.models.arrivals import ON_STATEMENT, Arrival
 from billing.models.entries import DECIMAL_PLACES, MAX_DIGITS
-from billing.models.payments import ON_STATEMENT, Arrival, Payment
+from billing.models.payments import Payment
 
 
 class BankStatement(models.Model):

@@ -22,7 +22,7 @@ from billing import payment_figures, settlement
 from billing.gateways.protocol import Fact, What
 from billing.ledger import StartAgain
 from billing.models import Arrival, ArrivalState, Payment, PaymentState
-from billing.models.payments import BY_HAND
+from billing.models.arrivals import BY_HAND
 from billing.operator_forms import ConfirmForm
 from billing.payment_figures import PaymentFiguresChanged, holder_of
 from billing.views.operator_reading import (

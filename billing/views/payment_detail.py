@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Access, access_or_404
-from billing import payments, reconciliation, settlement
+from billing import payment_trail, payments, reconciliation
 from billing.ledger import StartAgain
 from billing.models import Entry, Origin, Payment, PaymentState
 from billing.payment_instructions import instructions_of
@@ -158,7 +158,7 @@ def _entries(access: Access, payment: Payment) -> list[Entry]:
     found = Entry.objects.filter(
         master=access.company,
         origin=Origin.PAYMENT,
-        reference__in=settlement.posted_as(payment),
+        reference__in=payment_trail.posted_as(payment),
         account=payment.account_id,
     ).select_related("holder")
     shown = [entry for entry in found if entry.is_own or access.sees_tree]

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from accounts.access import access_or_404
-from billing import settlement
+from billing import payment_trail
 from billing.models import Entry, Kind, Origin
 from billing.payment_words import who
 from billing.views.payment_reading import payment_or_404
@@ -36,7 +36,7 @@ def payment_receipt(request: HttpRequest, company: str, pk: UUID, number: str) -
         master=access.company,
         origin=Origin.PAYMENT,
         kind=Kind.PAYMENT,
-        reference=settlement.credited_as(payment, arrival),
+        reference=payment_trail.credited_as(payment, arrival),
         account=payment.account_id,
     )
     entry = found.select_related("holder").first()

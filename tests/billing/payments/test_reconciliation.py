@@ -14,8 +14,15 @@ from django.utils import timezone
 
 from billing import payment_methods, payments, reconciliation, refunds, settlement
 from billing.gateways.protocol import Fact, What
-from billing.models import Dispute, Entry, Payment, PaymentMethod, PaymentState, RefundState
-from billing.models.payments import Refund
+from billing.models import (
+    Dispute,
+    Entry,
+    Payment,
+    PaymentMethod,
+    PaymentState,
+    Refund,
+    RefundState,
+)
 from billing.payment_trail import Trail
 from billing.tasks import reconcile_payments
 from billing.verification import verify

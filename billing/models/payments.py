@@ -1,7 +1,7 @@
 """What a customer asked a gateway for.
 
-What came for it are arrivals, what went back again refunds and disputes; what happened to it all is
-a trail that only grows.
+What came for it are arrivals, what went back again refunds and disputes; what happened to it all
+is a trail that only grows.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Account, User
 from billing.locking import clock
-from billing.models import Balance, DailyTotal, Entry, Kind
+from billing.models import Balance, DailyTotal, DailyTotalQuerySet, Entry, Kind
 from console.days import day_start
 from reports.balance_life import read_life, stood_before
 from reports.models import Statement
@@ -175,14 +175,9 @@ def moved_by_kind(statement: Statement) -> list[Moved]:
 
     Days are added up, not entries: three queries at most, however many there are.
     """
-    sums = {
-        each.kind: each
-        for each in moved_on(
-            statement.master, statement.holder_id, statement.first, statement.last
-        )
-    }
-    zone = statement.master.zone
-    end = day_start(statement.last + DAY, zone)
+    days = totals_of(statement.holder, statement.first, statement.last)
+    sums = {each.kind: each for each in by_kind(days)}
+    end = day_start(statement.last + DAY, statement.master.zone)
     # On a day that was not over when it was issued more may have been posted since.
     later = Entry.objects.filter(master=statement.master_id, holder=statement.holder_id)
     following = later.filter(seq=statement.last_seq + 1, posted_at__lt=end).first()
@@ -212,16 +207,13 @@ def _sums(entries: QuerySet[Entry]) -> list[Moved]:
     return [Moved(kind, count, came, -went) for kind, count, came, went in rows]
 
 
-def moved_on(company: Account, holder: int, first: date, last: date) -> list[Moved]:
-    """What moved a holder's balance on these days, by kind, in the order of kinds; one query."""
-    # Only a master account's balance is moved by others' entries.
-    accounts: Collection[int] | QuerySet[Account, int] = [holder]
-    if holder == company.pk:
-        accounts = Account.objects.filter(master=company).values_list("pk", flat=True)
-    return by_kind(
-        DailyTotal.objects.filter(
-            master=company, account__in=accounts, day__range=(first, last), holder=holder
-        )
+def totals_of(holder: Account, first: date, last: date) -> DailyTotalQuerySet:
+    """What moved the holder's balance on these days: of a master account, by any account."""
+    accounts: Collection[int] | QuerySet[Account, int] = [holder.pk]
+    if holder.is_master:
+        accounts = Account.objects.filter(master=holder).values_list("pk", flat=True)
+    return DailyTotal.objects.filter(
+        master=holder.master_id, account__in=accounts, day__range=(first, last), holder=holder
     )
 
 

@@ -2,8 +2,27 @@
 
 from django.urls import path
 
-from reports.views import transaction_list
+from reports.views import (
+    statement_activity,
+    statement_detail,
+    statement_list,
+    transaction_list,
+)
 
 urlpatterns = [
     path("transactions/", transaction_list.transaction_list, name="transaction-list"),
+    path("statements/", statement_list.statement_list, name="statement-list"),
+    path("statements/activity/", statement_activity.statement_activity, name="statement-activity"),
+    path("statements/issue/", statement_activity.statement_issue, name="statement-issue"),
+    path("statements/<str:number>/", statement_detail.statement_detail, name="statement-detail"),
+    path(
+        "statements/<str:number>/statement.pdf",
+        statement_detail.statement_pdf,
+        name="statement-pdf",
+    ),
+    path(
+        "statements/<str:number>/statement.csv",
+        statement_detail.statement_file,
+        name="statement-file",
+    ),
 ]

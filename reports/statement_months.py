@@ -115,4 +115,4 @@ def read_months(account: Account, life: Life, year: int, today: date) -> list[Mo
 
 def _by_month(totals: QuerySet[DailyTotal], **sums: Any) -> dict[date, dict[str, Any]]:
     rows = totals.order_by().annotate(month=TruncMonth("day")).values("month").annotate(**sums)
-    return {row["month"]: row for row in rows}
+    return {row["month"]: dict(row) for row in rows}

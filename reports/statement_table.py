@@ -11,3 +11,6 @@ class StatementTable(TransactionTable):
     """As the transactions, the oldest first: from the opening balance to the closing one."""
 
     caption = gettext_lazy("Movements, oldest first")
+
+    class Meta(TransactionTable.Meta):
+        pass

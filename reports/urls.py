@@ -6,11 +6,13 @@ from reports.views import (
     statement_activity,
     statement_detail,
     statement_list,
+    summary,
     transaction_list,
 )
 
 urlpatterns = [
     path("transactions/", transaction_list.transaction_list, name="transaction-list"),
+    path("summary/", summary.spending_summary, name="summary"),
     path("statements/", statement_list.statement_list, name="statement-list"),
     path("statements/activity/", statement_activity.statement_activity, name="statement-activity"),
     path("statements/issue/", statement_activity.statement_issue, name="statement-issue"),

@@ -1,0 +1,280 @@
+"""A year of spending by month, subaccount and kind, from the daily totals alone.
+
+What was spent is usage less its reversals. Each figure knows which transactions it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import TruncMonth
+
+from accounts.models import Account
+from billing.models import SPENT, Contra, DailyTotal, Kind
+from reports.queries import Scope
+from reports.spending import Change, Months, compare
+from reports.statement_months import month_after
+
+DAY = timedelta(days=1)
+NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The transactions of some days: of one account, or of all in reach."""
+
+    first: date
+    last: date
+    account: int | None = None
+
+    def query(self, *kinds: str) -> str:
+        """The query of the page of transactions that shows those of these kinds."""
+        pairs = [("date_from", self.first.isoformat()), ("date_to", self.last.isoformat())]
+        if self.account is not None:
+            pairs.append(("account", str(self.account)))
+        return urlencode([*pairs, *(("kind", kind) for kind in kinds)])
+
+
+@dataclass(slots=True)
+class Spend:
+    """What was spent in a span: ``usage`` less ``undone``, both as the page shows them summed.
+
+    ``others`` counts the reversals of something else, which the page would list among them.
+    """
+
+    span: Span
+    usage: Decimal = NOTHING
+    undone: Decimal = NOTHING
+    others: int = 0
+    other_sum: Decimal = NOTHING
+    entries: int = 0
+    reversals: int = 0
+
+    def add(self, kind: str, contra: str, net: Decimal, entries: int) -> None:
+        """Count in what the daily totals have of one kind; ``net`` has the sign of the books."""
+        if kind == Kind.USAGE:
+            self.usage -= net
+            self.entries += entries
+        elif kind == Kind.REVERSAL and contra == Contra.USAGE_REVENUE:
+            self.undone += net
+            self.reversals += entries
+        elif kind == Kind.REVERSAL:
+            self.others += entries
+            self.other_sum += net
+
+    @property
+    def amount(self) -> Decimal:
+        """What was spent."""
+        return self.usage - self.undone
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there was neither usage nor a reversal of it."""
+        return not self.entries and not self.reversals
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the page of transactions can show just these, and no others."""
+        return not self.reversals or not self.others
+
+    @property
+    def query(self) -> str:
+        """Of the transactions that it counts, where it is exact."""
+        kinds = [Kind.USAGE.value] * bool(self.entries or not self.reversals)
+        return self.span.query(*kinds, *[Kind.REVERSAL.value] * bool(self.reversals))
+
+    @property
+    def usage_query(self) -> str:
+        """Of its usage alone."""
+        return self.span.query(Kind.USAGE.value)
+
+    @property
+    def reversal_query(self) -> str:
+        """Of all reversals of the span."""
+        return self.span.query(Kind.REVERSAL.value)
+
+    @property
+    def all_undone(self) -> Decimal:
+        """What all reversals of the span moved, with the sign of the books."""
+        return self.undone + self.other_sum
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What entries of one kind moved in a span, with the sign of the books."""
+
+    span: Span
+    kind: str
+    amount: Decimal
+    entries: int
+
+    @property
+    def query(self) -> str:
+        """Of the transactions that it counts."""
+        return self.span.query(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountYear:
+    """One account's months of the year, and all of it."""
+
+    account: Account
+    months: Mapping[date, Spend]
+    whole: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """All accounts in reach together: each month, the one of a year before, and what moved."""
+
+    number: int
+    today: date
+    months: Mapping[date, Spend]
+    before: Mapping[date, Decimal]
+    whole: Spend
+    kinds: Mapping[str, Mapping[date, Moved]] = field(default_factory=dict)
+
+    def change(self, month: date) -> Change | None:
+        """A whole month against the one before; None for one that has not ended."""
+        following = month_after(month)
+        if following > self.today:
+            return None
+        previous = (month - DAY).replace(day=1)
+        then = self.months[previous].amount if previous in self.months else self.before[previous]
+        return compare(self.months[month].amount, then, following - DAY)
+
+
+def months_of(year: int, today: date) -> list[date]:
+    """The first days of the year's months that have begun."""
+    return [day for day in (date(year, month, 1) for month in range(1, 13)) if day <= today]
+
+
+def first_year(scope: Scope, today: date) -> int:
+    """The year of the first movement in reach; this one where there is none. One query."""
+    first = (
+        DailyTotal.objects.filter(master=scope.company, account=OuterRef("pk"))
+        .order_by("day")
+        .values("day")[:1]
+    )
+    accounts = Account.objects.filter(pk__in=scope.names.keys()).annotate(
+        first_day=Subquery(first)
+    )
+    found: date | None = accounts.aggregate(least=Min("first_day"))["least"]
+    return min(found.year, today.year) if found else today.year
+
+
+def read_year(scope: Scope, year: int, today: date) -> Year:
+    """What all accounts in reach spent and moved, by month; one query."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    months = months_of(year, today)
+    spends = {month: Spend(Span(month, month_after(month) - DAY)) for month in months}
+    whole = Spend(Span(first, last))
+    before = {date(year - 1, month, 1): NOTHING for month in range(1, 13)}
+    moved: dict[str, dict[date, Moved]] = {}
+    for month, kind, contra, net, entries in _by_month(
+        scope, scope.names.keys(), date(year - 1, 1, 1), last
+    ):
+        if month in before:
+            before[month] -= net if contra == Contra.USAGE_REVENUE else NOTHING
+        elif month in spends:
+            spends[month].add(kind, contra, net, entries)
+            whole.add(kind, contra, net, entries)
+            row = moved.setdefault(kind, {})
+            known = row.get(month) or Moved(spends[month].span, kind, NOTHING, 0)
+            row[month] = Moved(known.span, kind, known.amount + net, known.entries + entries)
+    kinds = {kind: moved[kind] for kind in Kind.values if kind in moved}
+    return Year(year, today, spends, before, whole, kinds)
+
+
+def read_until_same_day(scope: Scope, year: int, today: date) -> tuple[Decimal, Decimal, Decimal]:
+    """What was spent in the year before until the same day, in the last month until the same day,
+    and in this month until now; one query. Of a year that is over, the whole year before.
+    """
+    until = today if year == today.year else date(year, 12, 31)
+    # On 29 February the year before ends a day earlier.
+    same = min(until.replace(year=year - 1, day=1) + (until.day - 1) * DAY, _end(year - 1, until))
+    months = Months(today)
+    spent = F("amount_out") - F("amount_in")
+    found = (
+        _totals(scope, scope.names.keys(), date(year - 1, 1, 1), max(until, today))
+        .spending()
+        .aggregate(
+            before=Sum(spent, filter=Q(day__lte=same), default=NOTHING),
+            month=Sum(
+                spent,
+                filter=Q(day__range=(months.previous_first, months.previous_until)),
+                default=NOTHING,
+            ),
+            now=Sum(spent, filter=Q(day__range=(months.first, today)), default=NOTHING),
+        )
+    )
+    return found["before"], found["month"], found["now"]
+
+
+def _end(year: int, day: date) -> date:
+    return month_after(date(year, day.month, 1)) - DAY
+
+
+def ranking(scope: Scope, year: int) -> list[Account]:
+    """The accounts in reach that used anything in the year, who spent most first; one query."""
+    spent = dict(
+        _totals(scope, scope.names.keys(), date(year, 1, 1), date(year, 12, 31))
+        .spending()
+        .order_by()
+        .values_list("account_id")
+        .annotate(spent=SPENT)
+    )
+    used = [account for account in scope.accounts if account.pk in spent]
+    return sorted(used, key=lambda account: -spent[account.pk])
+
+
+def read_accounts(
+    scope: Scope, accounts: Iterable[Account], year: int, today: date
+) -> list[AccountYear]:
+    """The months of these accounts, in their order; one query."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    rows = {
+        account.pk: AccountYear(
+            account,
+            {
+                month: Spend(Span(month, month_after(month) - DAY, account.pk))
+                for month in months_of(year, today)
+            },
+            Spend(Span(first, last, account.pk)),
+        )
+        for account in accounts
+    }
+    for pk, month, kind, contra, net, entries in _by_month(
+        scope, rows.keys(), first, last, "account_id"
+    ):
+        if month in rows[pk].months:
+            rows[pk].months[month].add(kind, contra, net, entries)
+            rows[pk].whole.add(kind, contra, net, entries)
+    return list(rows.values())
+
+
+def _totals(scope: Scope, accounts: Collection[int], first: date, last: date) -> Any:
+    """Naming the accounts lets the index by account and day serve a range of each."""
+    return DailyTotal.objects.filter(
+        master=scope.company, account__in=accounts, day__range=(first, last)
+    )
+
+
+def _by_month(
+    scope: Scope, accounts: Collection[int], first: date, last: date, *by: str
+) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = (
+        _totals(scope, accounts, first, last)
+        .order_by()
+        .annotate(month=TruncMonth("day"))
+        .values(*by, "month", "kind", "contra")
+        .annotate(net=Sum(F("amount_in") - F("amount_out")), count=Sum("entries"))
+        .values_list(*by, "month", "kind", "contra", "net", "count")
+    )
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import InvalidPage, Paginator
@@ -63,7 +64,9 @@ def statement_pdf(request: HttpRequest, company: str, number: str) -> HttpRespon
     context = _context(access, statement)
     if statement.entries <= PDF_ROWS:
         scope = Scope.of(access)
-        context["rows"] = rows_of(scope, movements(statement).select_related("by"))
+        rows = rows_of(scope, movements(statement).select_related("by"))
+        figures = [each for row in rows for each in (row.amount, row.balance_after or Decimal(0))]
+        context |= {"rows": rows, "row_figures": Figures(figures, access.company.decimals)}
     document = render_pdf("reports/pdf/statement.html", context)
     return HttpResponse(
         document,

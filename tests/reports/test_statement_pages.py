@@ -9,6 +9,7 @@ from io import StringIO
 
 import pytest
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -185,6 +186,10 @@ def test_pages_tell_the_same_figures_and_running_balances() -> None:
 
     document = get(finance, "statement-pdf", "delta", statement.name)
     assert document.content.startswith(b"%PDF-")
+    written = render_to_string("reports/pdf/statement.html", document.context.flatten())
+    # Moments are the company's on paper, too.
+    for told in ("1 Mar 2026, 00:05", "Opening balance", "1,000.00", "999.9925", "849.9925"):
+        assert told in written
     assert shop.code not in file
 
 

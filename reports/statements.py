@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Account, User
 from billing.locking import clock
-from billing.models import Balance, DailyTotal, DailyTotalQuerySet, Entry, Kind
+from billing.models import Balance, Contra, DailyTotal, DailyTotalQuerySet, Entry, Kind
 from console.days import day_start
 from reports.balance_life import read_life, stood_before
 from reports.models import Statement
@@ -57,13 +57,13 @@ class Moved:
         """By how much they changed the balance."""
         return self.amount_in - self.amount_out
 
-    def less(self, other: Moved) -> Moved:
-        """Without what ``other`` moved, of the same kind."""
+    def plus(self, entries: int, amount_in: Decimal, amount_out: Decimal) -> Moved:
+        """With so many more entries of the same kind, or fewer where they are below zero."""
         return Moved(
             self.kind,
-            self.entries - other.entries,
-            self.amount_in - other.amount_in,
-            self.amount_out - other.amount_out,
+            self.entries + entries,
+            self.amount_in + amount_in,
+            self.amount_out + amount_out,
         )
 
 
@@ -186,7 +186,8 @@ def moved_by_kind(statement: Statement) -> list[Moved]:
             posted_at__gte=following.posted_at, posted_at__lt=end, seq__gt=statement.last_seq
         )
         for each in _sums(since):
-            sums[each.kind] = sums[each.kind].less(each)
+            known = sums[each.kind]
+            sums[each.kind] = known.plus(-each.entries, -each.amount_in, -each.amount_out)
     order = list(Kind.values)
     return sorted(
         (each for each in sums.values() if each.entries), key=lambda each: order.index(each.kind)
@@ -219,10 +220,22 @@ def totals_of(holder: Account, first: date, last: date) -> DailyTotalQuerySet:
 
 def by_kind(totals: QuerySet[DailyTotal]) -> list[Moved]:
     """The sums of daily totals by kind, in the order of kinds; one query."""
+    return by_kind_and_day(totals)[0]
+
+
+def by_kind_and_day(totals: QuerySet[DailyTotal]) -> tuple[list[Moved], dict[date, Decimal]]:
+    """The same, and what was spent on each day: usage less its reversals. One query for both."""
     rows = (
         totals.order_by()
-        .values_list("kind")
+        .values_list("day", "kind", "contra")
         .annotate(Sum("entries"), Sum("amount_in"), Sum("amount_out"))
     )
-    found = [Moved(kind, int(count), came, went) for kind, count, came, went in rows]
-    return sorted(found, key=lambda each: list(Kind.values).index(each.kind))
+    sums: dict[str, Moved] = {}
+    spent: dict[date, Decimal] = {}
+    for day, kind, contra, count, came, went in rows:
+        known = sums.get(kind) or Moved(kind, 0, Decimal(0), Decimal(0))
+        sums[kind] = known.plus(int(count), came, went)
+        if contra == Contra.USAGE_REVENUE:
+            spent[day] = spent.get(day, Decimal(0)) + went - came
+    order = list(Kind.values)
+    return sorted(sums.values(), key=lambda each: order.index(each.kind)), spent

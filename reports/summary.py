@@ -6,13 +6,13 @@ What was spent is usage less its reversals. Each figure knows which transactions
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncMonth
 
 from accounts.models import Account
@@ -131,14 +131,20 @@ class AccountYear:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """All accounts in reach together: each month, the one of a year before, and what moved."""
+    """All accounts in reach together: each month, the one of a year before, and what moved.
+
+    ``until_same_day`` is what was spent in the year before until today's day of it, where this
+    year goes on; else in all of it. ``so_far`` compares this month with the last until today.
+    """
 
     number: int
     today: date
     months: Mapping[date, Spend]
     before: Mapping[date, Decimal]
     whole: Spend
-    kinds: Mapping[str, Mapping[date, Moved]] = field(default_factory=dict)
+    kinds: Mapping[str, Mapping[date, Moved]]
+    until_same_day: Decimal
+    so_far: Change
 
     def change(self, month: date) -> Change | None:
         """A whole month against the one before; None for one that has not ended."""
@@ -170,55 +176,53 @@ def first_year(scope: Scope, today: date) -> int:
 
 
 def read_year(scope: Scope, year: int, today: date) -> Year:
-    """What all accounts in reach spent and moved, by month; one query."""
+    """What all accounts in reach spent and moved, by month; one query, of two years of days."""
     first, last = date(year, 1, 1), date(year, 12, 31)
-    months = months_of(year, today)
-    spends = {month: Spend(Span(month, month_after(month) - DAY)) for month in months}
+    spends = {
+        month: Spend(Span(month, month_after(month) - DAY)) for month in months_of(year, today)
+    }
     whole = Spend(Span(first, last))
     before = {date(year - 1, month, 1): NOTHING for month in range(1, 13)}
     moved: dict[str, dict[date, Moved]] = {}
-    for month, kind, contra, net, entries in _by_month(
-        scope, scope.names.keys(), date(year - 1, 1, 1), last
-    ):
-        if month in before:
-            before[month] -= net if contra == Contra.USAGE_REVENUE else NOTHING
-        elif month in spends:
+    spent: dict[date, Decimal] = {}
+    rows = _sums(scope, scope.names.keys(), date(year - 1, 1, 1), last, "day")
+    for day, kind, contra, net, entries in rows:
+        month = day.replace(day=1)
+        if contra == Contra.USAGE_REVENUE:
+            spent[day] = spent.get(day, NOTHING) - net
+            if month in before:
+                before[month] -= net
+        if month in spends:
             spends[month].add(kind, contra, net, entries)
             whole.add(kind, contra, net, entries)
             row = moved.setdefault(kind, {})
             known = row.get(month) or Moved(spends[month].span, kind, NOTHING, 0)
             row[month] = Moved(known.span, kind, known.amount + net, known.entries + entries)
-    kinds = {kind: moved[kind] for kind in Kind.values if kind in moved}
-    return Year(year, today, spends, before, whole, kinds)
-
-
-def read_until_same_day(scope: Scope, year: int, today: date) -> tuple[Decimal, Decimal, Decimal]:
-    """What was spent in the year before until the same day, in the last month until the same day,
-    and in this month until now; one query. Of a year that is over, the whole year before.
-    """
-    until = today if year == today.year else date(year, 12, 31)
-    # On 29 February the year before ends a day earlier.
-    same = min(until.replace(year=year - 1, day=1) + (until.day - 1) * DAY, _end(year - 1, until))
     months = Months(today)
-    spent = F("amount_out") - F("amount_in")
-    found = (
-        _totals(scope, scope.names.keys(), date(year - 1, 1, 1), max(until, today))
-        .spending()
-        .aggregate(
-            before=Sum(spent, filter=Q(day__lte=same), default=NOTHING),
-            month=Sum(
-                spent,
-                filter=Q(day__range=(months.previous_first, months.previous_until)),
-                default=NOTHING,
-            ),
-            now=Sum(spent, filter=Q(day__range=(months.first, today)), default=NOTHING),
-        )
+    return Year(
+        number=year,
+        today=today,
+        months=spends,
+        before=before,
+        whole=whole,
+        kinds={kind: moved[kind] for kind in Kind.values if kind in moved},
+        until_same_day=_between(spent, date(year - 1, 1, 1), year_before(min(today, last))),
+        so_far=compare(
+            _between(spent, months.first, today),
+            _between(spent, months.previous_first, months.previous_until),
+            today,
+        ),
     )
-    return found["before"], found["month"], found["now"]
 
 
-def _end(year: int, day: date) -> date:
-    return month_after(date(year, day.month, 1)) - DAY
+def _between(spent: Mapping[date, Decimal], first: date, last: date) -> Decimal:
+    return sum((amount for day, amount in spent.items() if first <= day <= last), NOTHING)
+
+
+def year_before(day: date) -> date:
+    """The same day of the year before; for 29 February the 28th."""
+    month = date(day.year - 1, day.month, 1)
+    return min(month + (day.day - 1) * DAY, month_after(month) - DAY)
 
 
 def ranking(scope: Scope, year: int) -> list[Account]:
@@ -250,9 +254,8 @@ def read_accounts(
         )
         for account in accounts
     }
-    for pk, month, kind, contra, net, entries in _by_month(
-        scope, rows.keys(), first, last, "account_id"
-    ):
+    sums = _sums(scope, rows.keys(), first, last, "account_id", "month")
+    for pk, month, kind, contra, net, entries in sums:
         if month in rows[pk].months:
             rows[pk].months[month].add(kind, contra, net, entries)
             rows[pk].whole.add(kind, contra, net, entries)
@@ -266,15 +269,16 @@ def _totals(scope: Scope, accounts: Collection[int], first: date, last: date) ->
     )
 
 
-def _by_month(
+def _sums(
     scope: Scope, accounts: Collection[int], first: date, last: date, *by: str
 ) -> QuerySet[Any, Any]:
+    """(*by, kind, contra, net with the sign of the books, entries)."""
     found: QuerySet[Any, Any] = (
         _totals(scope, accounts, first, last)
         .order_by()
         .annotate(month=TruncMonth("day"))
-        .values(*by, "month", "kind", "contra")
+        .values(*by, "kind", "contra")
         .annotate(net=Sum(F("amount_in") - F("amount_out")), count=Sum("entries"))
-        .values_list(*by, "month", "kind", "contra", "net", "count")
+        .values_list(*by, "kind", "contra", "net", "count")
     )
     return found

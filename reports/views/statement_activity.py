@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import access_or_404
 from accounts.models import Account
-from billing.models import SPENT, CapChange, DailyTotalQuerySet, Entry
+from billing.models import SPENT, CapChange, Entry
 from console.days import day_start
 from console.figures import Figures
 from reports import pages
@@ -25,7 +26,7 @@ from reports.queries import Scope
 from reports.spending_charts import spending_chart
 from reports.statement_forms import RangeForm
 from reports.statement_months import usage_of
-from reports.statements import StatementRefusedError, by_kind, issue, totals_of
+from reports.statements import StatementRefusedError, by_kind_and_day, issue, totals_of
 from reports.tables import TransactionTable
 from reports.views.statement_reading import chosen_account
 
@@ -105,7 +106,7 @@ def _read(
         raise Http404
     is_balance = of == BALANCE
     totals = (totals_of if is_balance else usage_of)(account, first, last)
-    kinds = by_kind(totals)
+    kinds, spent = by_kind_and_day(totals)
     entries = scope.entries.filter(
         Q(holder=account) if is_balance else Q(account=account),
         posted_at__gte=start,
@@ -123,7 +124,7 @@ def _read(
         "amount_out": sum((each.amount_out for each in kinds), Decimal(0)),
         "entries": sum(each.entries for each in kinds),
         "chart_is_table": request.GET.get("chart") == "table",
-        **_days(company, totals, first, last),
+        **_days(company, spent, first, last),
         **_movements(request, scope, entries, is_balance=is_balance and account.is_master),
     }
     if is_balance:
@@ -140,10 +141,10 @@ def _read(
     return context
 
 
-def _days(company: Account, totals: DailyTotalQuerySet, first: date, last: date) -> dict[str, Any]:
-    """What was spent by day; one query."""
-    usage = totals.spending().order_by()
-    spent = dict(usage.values_list("day").annotate(spent=SPENT))
+def _days(
+    company: Account, spent: Mapping[date, Decimal], first: date, last: date
+) -> dict[str, Any]:
+    """What was spent by day, drawn."""
     days = [first + number * DAY for number in range((last - first).days + 1)]
     chart = spending_chart(company, [(day, spent.get(day, Decimal(0))) for day in days])
     figures = Figures([each.amount for each in chart.parts], company.decimals)

@@ -17,7 +17,7 @@ from billing.models import Kind
 from console.figures import Figures
 from reports import summary
 from reports.queries import Scope
-from reports.spending import Change, compare
+from reports.spending import Change
 from reports.summary import Moved, Spend, Year
 from reports.summary_chart import YearChart
 
@@ -59,7 +59,6 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
     if text not in years:
         raise Http404
     year = summary.read_year(scope, years[text], today)
-    before, last_month, this_month = summary.read_until_same_day(scope, year.number, today)
     try:
         page = Paginator(summary.ranking(scope, year.number), PAGE_SIZE).page(
             request.GET.get("page", "1")
@@ -67,7 +66,7 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
     except InvalidPage as error:
         raise Http404 from error
     lines = summary.read_accounts(scope, page.object_list, year.number, today)
-    months = _months(year, compare(this_month, last_month, today))
+    months = _months(year)
     spends = [*year.months.values(), year.whole]
     spends += [each for line in lines for each in (*line.months.values(), line.whole)]
     decimals = access.company.decimals
@@ -77,7 +76,7 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
         "year": year,
         "years": sorted(years.values(), reverse=True),
         "is_this_year": year.number == today.year,
-        "before": before,
+        "before": year.until_same_day,
         "before_year": year.number - 1,
         "chart": YearChart(access.company, year),
         "months": months,
@@ -93,14 +92,14 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
     return render(request, "reports/summary.html", context)
 
 
-def _months(year: Year, so_far: Change) -> list[MonthRow]:
+def _months(year: Year) -> list[MonthRow]:
     """The year's months, newest first; the one that has not ended is compared until today."""
     return [
         MonthRow(
             month,
             spend,
             year.before[month.replace(year=year.number - 1)],
-            change or so_far,
+            change or year.so_far,
             is_over=change is not None,
         )
         for month, spend, change in reversed(

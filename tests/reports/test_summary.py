@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import unescape
 
@@ -18,8 +18,10 @@ from accounts.access import access_or_404
 from accounts.models import Account, BalanceMode, Role, User
 from billing import adjustments, charges
 from billing.models import Entry, Origin
+from reports import summary
 from reports.filters import TransactionFilter
 from reports.queries import Scope
+from reports.spending import Trend
 from tests.factories import Cast, make_member
 from tests.reports.statements import make_delta, make_sub, pay, use
 from tests.reports.transactions import spend
@@ -132,10 +134,21 @@ def test_months_are_the_companys_and_reversals_are_taken_off(finance: User) -> N
     assert (by_month[1], by_month[2], by_month[10]) == (Decimal("45.0075"), 50, 20)
     assert sum(by_month.values()) == year.whole.amount == Decimal("65.0075")
     assert [line.account.code for line in context["lines"]] == ["shop", "otp"]
-    assert year.before[datetime(2025, 12, 1).date()] == 3
+    assert year.before[date(2025, 12, 1)] == 3
     # February against the whole of January; and nothing in the months after.
     changes = {row.month.month: row.change.short for row in context["months"]}
     assert (changes[2], changes[3], changes[1]) == ("11 % more", "100 % less", "over ten times")
+
+
+def test_like_days_of_two_years_and_two_months_are_compared(finance: User) -> None:
+    scope = Scope.of(access_or_404(finance, "delta"))
+    october = summary.read_year(scope, 2026, date(2026, 10, 31))
+    assert (october.until_same_day, october.so_far.trend) == (0, Trend.NEW)
+    # The year before has usage on its last day only.
+    assert summary.read_year(scope, 2026, date(2026, 12, 30)).until_same_day == 0
+    assert summary.read_year(scope, 2026, date(2026, 12, 31)).until_same_day == 3
+    assert summary.year_before(date(2028, 2, 29)) == date(2027, 2, 28)
+    assert summary.year_before(date(2026, 1, 31)) == date(2025, 1, 31)
 
 
 def test_figure_that_no_filter_shows_has_a_star_and_is_explained(finance: User) -> None:

@@ -157,8 +157,8 @@ class Year:
 
 
 def months_of(year: int, today: date) -> list[date]:
-    """The first days of the year's months that have begun."""
-    return [day for day in (date(year, month, 1) for month in range(1, 13)) if day <= today]
+    """The first days of the year's months that have begun, newest first: wide tables scroll."""
+    return [day for day in (date(year, month, 1) for month in range(12, 0, -1)) if day <= today]
 
 
 def first_year(scope: Scope, today: date) -> int:

@@ -77,7 +77,7 @@ class YearChart:
     def spoken(self) -> str:
         """The chart in words, for who cannot see it."""
         months = self.year.months
-        highest = max(reversed(list(months)), key=lambda month: months[month].amount)
+        highest = max(months, key=lambda month: months[month].amount)
         decimals = self.company.decimals
         return _(
             "Spent by month in %(year)d, in %(currency)s: together %(total)s; most in %(month)s,"

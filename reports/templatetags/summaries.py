@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,6 +14,12 @@ from console.figures import Figures
 from reports.summary import Spend
 
 register = template.Library()
+
+
+@register.filter
+def signed_figure(value: Decimal, figures: Figures) -> SafeString:
+    """A movement with its sign, its point in line with those of its column."""
+    return figures.cell(value, sign=True)
 
 
 @register.simple_tag

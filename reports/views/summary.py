@@ -94,18 +94,12 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
 
 def _months(year: Year) -> list[MonthRow]:
     """The year's months, newest first; the one that has not ended is compared until today."""
-    return [
-        MonthRow(
-            month,
-            spend,
-            year.before[month.replace(year=year.number - 1)],
-            change or year.so_far,
-            is_over=change is not None,
-        )
-        for month, spend, change in reversed(
-            [(month, spend, year.change(month)) for month, spend in year.months.items()]
-        )
-    ]
+    rows = []
+    for month, spend in year.months.items():
+        change = year.change(month)
+        before = year.before[month.replace(year=year.number - 1)]
+        rows.append(MonthRow(month, spend, before, change or year.so_far, change is not None))
+    return rows
 
 
 def _kinds(year: Year) -> list[KindRow]:

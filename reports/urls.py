@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from reports.views import saved_views, transaction_detail, transaction_list
+from reports.views import (
+    saved_views,
+    statement_activity,
+    statement_detail,
+    statement_list,
+    summary,
+    transaction_detail,
+    transaction_list,
+)
 
 urlpatterns = [
     path("transactions/", transaction_list.transaction_list, name="transaction-list"),
@@ -13,5 +21,20 @@ urlpatterns = [
         "transactions/<str:key>/",
         transaction_detail.transaction_detail,
         name="transaction-detail",
+    ),
+    path("summary/", summary.spending_summary, name="summary"),
+    path("statements/", statement_list.statement_list, name="statement-list"),
+    path("statements/activity/", statement_activity.statement_activity, name="statement-activity"),
+    path("statements/issue/", statement_activity.statement_issue, name="statement-issue"),
+    path("statements/<str:number>/", statement_detail.statement_detail, name="statement-detail"),
+    path(
+        "statements/<str:number>/statement.pdf",
+        statement_detail.statement_pdf,
+        name="statement-pdf",
+    ),
+    path(
+        "statements/<str:number>/statement.csv",
+        statement_detail.statement_file,
+        name="statement-file",
     ),
 ]

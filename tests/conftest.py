@@ -53,11 +53,16 @@ TransactionTestCase._fixture_teardown = _flush_past_the_triggers
 
 
 @pytest.fixture(autouse=True)
-def plain_settings(settings) -> None:
+def plain_settings(settings, tmp_path) -> None:
     """No collected static files, so no manifest; fast passwords; rate limits per process."""
+    settings.EXPORTS_ROOT = tmp_path / "exports"
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "exports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": settings.EXPORTS_ROOT},
+        },
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -1,0 +1,205 @@
+"""CSV, made by PostgreSQL itself: no row becomes an object of Python's.
+
+The cells say what ``reports.rows.Row`` says, and a test compares the two. Times are local, to the
+second, with the offset beside them: so a spreadsheet takes them for times. Texts that it would
+take for a formula get an apostrophe before them; amounts stay numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from codecs import BOM_UTF8
+from typing import BinaryIO
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from psycopg import ClientCursor, Cursor
+from psycopg.sql import SQL, Composable, Composed, Literal
+
+from billing.models import CONTRA, REVERSIBLE, Entry, Kind
+from reports.exports.base import STEP, Progress, oldest_first
+from reports.filters import TransactionFilter
+from reports.queries import Scope
+
+# What a spreadsheet may take for the beginning of a formula, in both widths.
+FORMULAS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+# PostgreSQL hands out a row at a time: they are written so many bytes at a time.
+BUFFER = 1 << 18
+
+FIELDS = (
+    "master_id",
+    "holder_id",
+    "seq",
+    "account_id",
+    "by_id",
+    "posted_at",
+    "occurred_at",
+    "leg",
+    "kind",
+    "origin",
+    "reference",
+    "description",
+    "amount",
+    "balance_after",
+)
+
+# An entry's title as ``reports.descriptions`` has it: the other leg is looked up for transfers
+# only, by the key of postings.
+COPY = SQL(
+    """COPY (
+SELECT date_trunc('second', e.posted_at AT TIME ZONE {zone}), {posted_offset},
+       date_trunc('second', e.occurred_at AT TIME ZONE {zone}), {occurred_offset},
+       a.code, {account_name}, {holder}, {seq},
+       e.kind, {description}, e.origin, {reference}, {by}, {contra},
+       round(e.amount, greatest(min_scale(e.amount), {decimals})), {balance_after}
+FROM ({entries}) e
+JOIN accounts_account a ON a.id = e.account_id
+LEFT JOIN accounts_account h ON h.id = e.holder_id
+LEFT JOIN accounts_user u ON u.id = e.by_id
+ORDER BY e.posted_at, e.holder_id, e.seq
+) TO STDOUT (FORMAT csv)"""
+)
+OFFSET = SQL("to_char({moment}, 'TZH:TZM')")
+TITLE = SQL(
+    """CASE WHEN e.kind = 'transfer' THEN coalesce(
+    (SELECT replace(CASE WHEN e.amount > 0 THEN {came_from} ELSE {went_to} END, '{{}}', n.name)
+     FROM billing_entry o JOIN accounts_account n ON n.id = o.account_id
+     WHERE o.master_id = e.master_id AND o.origin = e.origin AND o.reference = e.reference
+       AND o.leg = 1 - e.leg AND {is_seen}),
+    CASE WHEN e.amount > 0 THEN {came} ELSE {went} END)
+  ELSE coalesce(nullif(e.description, ''), {kind}) END"""
+)
+DEFUSED = SQL("CASE WHEN left({text}, 1) = ANY({formulas}) THEN '''' || {text} ELSE {text} END")
+
+
+def write(scope: Scope, filters: TransactionFilter, out: BinaryIO, progress: Progress) -> int:
+    """Write the heading and the rows, in UTF-8 with its mark, so that Excel reads Arabic."""
+    out.write(BOM_UTF8 + _heading(scope))
+    with connection.cursor() as cursor:
+        # Whatever the server's own settings are; until the end of the snapshot.
+        cursor.execute("SELECT set_config('DateStyle', 'ISO', true)")
+        cursor.execute("SELECT set_config('TimeZone', %s, true)", [scope.company.time_zone])
+        native = cursor.cursor
+        rows = _copy(native, _statement(scope, filters, native), out, progress)
+        cursor.execute("SELECT set_config('TimeZone', %s, true)", ["UTC"])
+    return rows
+
+
+def _copy(
+    cursor: Cursor[tuple[object, ...]], statement: Composed, out: BinaryIO, progress: Progress
+) -> int:
+    rows, kept, size = 0, [], 0
+    with cursor.copy(statement) as copy:
+        # One row each.
+        for rows, data in enumerate(copy, start=1):
+            kept.append(data)
+            size += len(data)
+            if size >= BUFFER or rows == 1:
+                out.write(b"".join(kept))
+                kept, size = [], 0
+            if rows % STEP == 0:
+                progress(rows)
+    out.write(b"".join(kept))
+    return rows
+
+
+def _heading(scope: Scope) -> bytes:
+    """The names of the columns, with the zone and the currency that all cells share."""
+    zone, currency = scope.company.time_zone, scope.company.currency
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
+        [
+            _("Posted (%(zone)s)") % {"zone": zone},
+            _("Posted, offset from UTC"),
+            _("Happened (%(zone)s)") % {"zone": zone},
+            _("Happened, offset from UTC"),
+            _("Account"),
+            _("Account name"),
+            _("Balance of"),
+            _("Number"),
+            _("Kind"),
+            _("Description"),
+            _("Origin"),
+            _("Reference"),
+            _("By"),
+            _("Contra account"),
+            _("Amount, %(currency)s") % {"currency": currency},
+            _("Balance after, %(currency)s") % {"currency": currency},
+        ]
+    )
+    return text.getvalue().encode()
+
+
+def _statement(
+    scope: Scope, filters: TransactionFilter, cursor: Cursor[tuple[object, ...]]
+) -> Composed:
+    """The COPY of the filtered entries as their reader may see them."""
+    access, company = scope.access, scope.company
+    entries = oldest_first(filters.qs).select_related(None).order_by().values(*FIELDS)
+    seen = Literal(list(scope.names)) + SQL("::bigint[]")
+    sees_holder = SQL("true") if access.sees_tree else SQL("e.holder_id = ANY({})").format(seen)
+    # Whoever sees an account knows what its company is called.
+    sees_other = (
+        SQL("true")
+        if access.sees_tree
+        else SQL("(n.id = {} OR n.id = ANY({}))").format(Literal(company.pk), seen)
+    )
+    decimals = Literal(company.decimals)
+    title = TITLE.format(
+        came_from=Literal(_("Transfer from %(account)s") % {"account": "{}"}),
+        went_to=Literal(_("Transfer to %(account)s") % {"account": "{}"}),
+        came=Literal(_("Transfer in")),
+        went=Literal(_("Transfer out")),
+        is_seen=sees_other,
+        kind=_case(SQL("e.kind"), {kind.value: str(kind.label) for kind in Kind}),
+    )
+    author: Composable = SQL("coalesce(nullif(u.name, ''), u.email)")
+    if not access.user.is_staff:
+        author = SQL("CASE WHEN u.is_staff THEN {} ELSE {} END").format(
+            Literal(_("an operator")), author
+        )
+    return COPY.format(
+        entries=_as_text(entries.query.sql_with_params(), cursor),
+        zone=Literal(company.time_zone),
+        posted_offset=OFFSET.format(moment=SQL("e.posted_at")),
+        occurred_offset=OFFSET.format(moment=SQL("e.occurred_at")),
+        account_name=_defused(SQL("a.name")),
+        holder=SQL("CASE WHEN {} THEN h.code END").format(sees_holder),
+        seq=SQL("CASE WHEN {} THEN e.seq END").format(sees_holder),
+        description=_defused(SQL("({})").format(title)),
+        reference=_defused(SQL("e.reference")),
+        by=_defused(author),
+        contra=_contra(),
+        decimals=decimals,
+        balance_after=SQL(
+            "CASE WHEN {} THEN round(e.balance_after, greatest(min_scale(e.balance_after), {}))"
+            " END"
+        ).format(sees_holder, decimals),
+    )
+
+
+def _as_text(
+    query: tuple[str, tuple[object, ...]], cursor: Cursor[tuple[object, ...]]
+) -> Composable:
+    """The query with its values written into it, quoted by psycopg: COPY takes no parameters."""
+    return SQL(ClientCursor(cursor.connection).mogrify(*query))
+
+
+def _defused(text: Composable) -> Composable:
+    return DEFUSED.format(text=text, formulas=Literal(list(FORMULAS)))
+
+
+def _contra() -> Composable:
+    """``Entry.contra``."""
+    of_kind = {kind.value: contra.value for kind, contra in CONTRA.items()}
+    undone = {kind.value: Entry(kind=kind).contra.value for kind in REVERSIBLE}
+    reversed_kind = _case(SQL("split_part(e.reference, ':', 1)"), undone)
+    return SQL("CASE WHEN e.kind = 'reversal' THEN {} ELSE {} END").format(
+        reversed_kind, _case(SQL("e.kind"), of_kind)
+    )
+
+
+def _case(of: Composable, values: dict[str, str]) -> Composable:
+    whens = (SQL("WHEN {} THEN {}").format(Literal(a), Literal(b)) for a, b in values.items())
+    return SQL("CASE {} {} END").format(of, SQL(" ").join(whens))

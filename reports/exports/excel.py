@@ -31,9 +31,7 @@ def check_rows(rows: int | None) -> None:
     """Raise Unwritable for more rows than a sheet has; None is an unknown number."""
     if rows is not None and rows > MOST_ROWS:
         raise Unwritable(
-            _(
-                "An Excel sheet holds at most %(most)s rows. Choose a shorter period, or export CSV."
-            )
+            _("An Excel sheet holds at most %(most)s rows: choose a shorter period, or CSV.")
             % {"most": money.format_amount(Decimal(MOST_ROWS), 0)}
         )
 

@@ -54,4 +54,6 @@ def ask(user: User | None, format: str = "csv", query: str = "", company: str = 
 
 def body(response) -> bytes:
     assert response.status_code == 200, response.content
-    return b"".join(response.streaming_content)
+    content = b"".join(response.streaming_content)
+    response.close()
+    return content

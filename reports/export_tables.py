@@ -30,11 +30,11 @@ TONES = {
 class ExportTable(Table):  # type: ignore[misc]
     """Exports in the order they are given; the time zone stands above the table."""
 
-    created_at = column(gettext_lazy("Ordered"), "when")
-    file_name = column(gettext_lazy("File"), "file")
+    file_name = column(gettext_lazy("File"), "file whole")
     state = column(gettext_lazy("State"), "state")
     rows_done = column(gettext_lazy("Rows"), "num rows")
-    actions = column(gettext_lazy("Actions"), "actions", empty_values=())
+    created_at = column(gettext_lazy("Ordered"), "when")
+    actions = column(gettext_lazy("Actions"), "todo", empty_values=())
 
     caption = gettext_lazy("Exports, newest first")
     row_header = "file_name"

@@ -44,33 +44,44 @@ FIELDS = (
     "balance_after",
 )
 
-# An entry's title as ``reports.descriptions`` has it: the other leg is looked up for transfers
-# only, by the key of postings.
+# The order is that of an index, which a hash join would lose: the one join is a lookup that
+# PostgreSQL remembers, and what is rare is looked up only where it is. The zone is the session's.
 COPY = SQL(
     """COPY (
-SELECT date_trunc('second', e.posted_at AT TIME ZONE {zone}), {posted_offset},
-       date_trunc('second', e.occurred_at AT TIME ZONE {zone}), {occurred_offset},
-       a.code, {account_name}, {holder}, {seq},
-       e.kind, {description}, e.origin, {reference}, {by}, {contra},
-       round(e.amount, greatest(min_scale(e.amount), {decimals})), {balance_after}
+SELECT date_trunc('second', e.posted_at)::timestamp, {posted_offset},
+       date_trunc('second', e.occurred_at)::timestamp, {occurred_offset},
+       a.code, {name}, {holder}, {seq}, e.kind, {description}, e.origin, {reference},
+       CASE WHEN e.by_id IS NOT NULL THEN
+           (SELECT {author} FROM (SELECT {by} AS author FROM accounts_user u WHERE u.id = e.by_id))
+       END,
+       {contra}, round(e.amount, greatest(min_scale(e.amount), {decimals})), {balance_after}
 FROM ({entries}) e
 JOIN accounts_account a ON a.id = e.account_id
-LEFT JOIN accounts_account h ON h.id = e.holder_id
-LEFT JOIN accounts_user u ON u.id = e.by_id
 ORDER BY e.posted_at, e.holder_id, e.seq
 ) TO STDOUT (FORMAT csv)"""
 )
+HOLDER = SQL(
+    """CASE WHEN {is_seen} THEN CASE WHEN e.holder_id = e.account_id THEN a.code
+    ELSE (SELECT h.code FROM accounts_account h WHERE h.id = e.holder_id) END END"""
+)
 OFFSET = SQL("to_char({moment}, 'TZH:TZM')")
+# An entry's title as ``reports.descriptions`` has it: the other leg is looked up for transfers
+# only, by the key of postings. What most entries are comes first.
+DESCRIPTION = SQL(
+    "CASE WHEN e.kind <> 'transfer' AND e.description <> '' THEN {text} ELSE {title} END"
+)
 TITLE = SQL(
-    """CASE WHEN e.kind = 'transfer' THEN coalesce(
+    """(CASE WHEN e.kind = 'transfer' THEN coalesce(
     (SELECT replace(CASE WHEN e.amount > 0 THEN {came_from} ELSE {went_to} END, '{{}}', n.name)
      FROM billing_entry o JOIN accounts_account n ON n.id = o.account_id
      WHERE o.master_id = e.master_id AND o.origin = e.origin AND o.reference = e.reference
        AND o.leg = 1 - e.leg AND {is_seen}),
     CASE WHEN e.amount > 0 THEN {came} ELSE {went} END)
-  ELSE coalesce(nullif(e.description, ''), {kind}) END"""
+  ELSE {kind} END)"""
 )
-DEFUSED = SQL("CASE WHEN left({text}, 1) = ANY({formulas}) THEN '''' || {text} ELSE {text} END")
+DEFUSED = SQL(
+    "CASE WHEN ascii({text}) = ANY({formulas}::int[]) THEN '''' || {text} ELSE {text} END"
+)
 
 
 def write(scope: Scope, filters: TransactionFilter, out: BinaryIO, progress: Progress) -> int:
@@ -154,22 +165,22 @@ def _statement(
         is_seen=sees_other,
         kind=_case(SQL("e.kind"), {kind.value: str(kind.label) for kind in Kind}),
     )
-    author: Composable = SQL("coalesce(nullif(u.name, ''), u.email)")
+    author: Composable = SQL("coalesce(nullif(name, ''), email)")
     if not access.user.is_staff:
-        author = SQL("CASE WHEN u.is_staff THEN {} ELSE {} END").format(
+        author = SQL("CASE WHEN is_staff THEN {} ELSE {} END").format(
             Literal(_("an operator")), author
         )
     return COPY.format(
         entries=_as_text(entries.query.sql_with_params(), cursor),
-        zone=Literal(company.time_zone),
+        name=_defused(SQL("a.name")),
+        by=author,
+        author=_defused(SQL("author")),
         posted_offset=OFFSET.format(moment=SQL("e.posted_at")),
         occurred_offset=OFFSET.format(moment=SQL("e.occurred_at")),
-        account_name=_defused(SQL("a.name")),
-        holder=SQL("CASE WHEN {} THEN h.code END").format(sees_holder),
+        holder=HOLDER.format(is_seen=sees_holder),
         seq=SQL("CASE WHEN {} THEN e.seq END").format(sees_holder),
-        description=_defused(SQL("({})").format(title)),
+        description=DESCRIPTION.format(text=_defused(SQL("e.description")), title=_defused(title)),
         reference=_defused(SQL("e.reference")),
-        by=_defused(author),
         contra=_contra(),
         decimals=decimals,
         balance_after=SQL(
@@ -187,19 +198,24 @@ def _as_text(
 
 
 def _defused(text: Composable) -> Composable:
-    return DEFUSED.format(text=text, formulas=Literal(list(FORMULAS)))
+    return DEFUSED.format(text=text, formulas=Literal([ord(sign) for sign in FORMULAS]))
 
 
 def _contra() -> Composable:
-    """``Entry.contra``."""
-    of_kind = {kind.value: contra.value for kind, contra in CONTRA.items()}
+    """``Entry.contra``; usage first, for most entries are that."""
+    kinds = sorted(CONTRA, key=lambda kind: kind != Kind.USAGE)
     undone = {kind.value: Entry(kind=kind).contra.value for kind in REVERSIBLE}
-    reversed_kind = _case(SQL("split_part(e.reference, ':', 1)"), undone)
-    return SQL("CASE WHEN e.kind = 'reversal' THEN {} ELSE {} END").format(
-        reversed_kind, _case(SQL("e.kind"), of_kind)
+    return SQL("CASE e.kind {} ELSE {} END").format(
+        _whens({kind.value: CONTRA[kind].value for kind in kinds}),
+        _case(SQL("split_part(e.reference, ':', 1)"), undone),
     )
 
 
 def _case(of: Composable, values: dict[str, str]) -> Composable:
-    whens = (SQL("WHEN {} THEN {}").format(Literal(a), Literal(b)) for a, b in values.items())
-    return SQL("CASE {} {} END").format(of, SQL(" ").join(whens))
+    return SQL("CASE {} {} END").format(of, _whens(values))
+
+
+def _whens(values: dict[str, str]) -> Composable:
+    return SQL(" ").join(
+        SQL("WHEN {} THEN {}").format(Literal(a), Literal(b)) for a, b in values.items()
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -56,6 +57,7 @@ def write(scope: Scope, filters: TransactionFilter, out: BinaryIO, progress: Pro
         # Its parts are temporary files, which would stay.
         for sheet in book.worksheets():
             sheet.row_data_fh.close()
+            Path(sheet.row_data_filename).unlink(missing_ok=True)
         raise
     book.close()
     return count

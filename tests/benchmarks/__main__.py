@@ -22,6 +22,7 @@ BENCHMARKS = (
     "overview",
     "as_of",
     "webhooks",
+    "exports",
     "pages",
 )
 

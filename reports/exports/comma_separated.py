@@ -10,7 +10,9 @@ from __future__ import annotations
 import csv
 import io
 from codecs import BOM_UTF8
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -26,6 +28,7 @@ from reports.queries import Scope
 FORMULAS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 # PostgreSQL hands out a row at a time: they are written so many bytes at a time.
 BUFFER = 1 << 18
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 FIELDS = (
     "master_id",
@@ -90,6 +93,8 @@ def write(scope: Scope, filters: TransactionFilter, out: BinaryIO, progress: Pro
     with connection.cursor() as cursor:
         # Whatever the server's own settings are; until the end of the snapshot.
         cursor.execute("SELECT set_config('DateStyle', 'ISO', true)")
+        # Compiling the statement would only put off its first row.
+        cursor.execute("SELECT set_config('jit', 'off', true)")
         cursor.execute("SELECT set_config('TimeZone', %s, true)", [scope.company.time_zone])
         native = cursor.cursor
         rows = _copy(native, _statement(scope, filters, native), out, progress)
@@ -175,7 +180,7 @@ def _statement(
         name=_defused(SQL("a.name")),
         by=author,
         author=_defused(SQL("author")),
-        posted_offset=OFFSET.format(moment=SQL("e.posted_at")),
+        posted_offset=_posted_offset(company.zone),
         occurred_offset=OFFSET.format(moment=SQL("e.occurred_at")),
         holder=HOLDER.format(is_seen=sees_holder),
         seq=SQL("CASE WHEN {} THEN e.seq END").format(sees_holder),
@@ -195,6 +200,42 @@ def _as_text(
 ) -> Composable:
     """The query with its values written into it, quoted by psycopg: COPY takes no parameters."""
     return SQL(ClientCursor(cursor.connection).mogrify(*query))
+
+
+def _posted_offset(zone: ZoneInfo) -> Composable:
+    """How far the zone is from UTC at ``posted_at``, which lies between 2000 and now.
+
+    The latest changes first: for most entries a comparison or two, where formatting each moment
+    would cost a seventh of the whole.
+    """
+    changes = SQL(" ").join(
+        SQL("WHEN e.posted_at >= {} THEN {}").format(Literal(moment), Literal(offset))
+        for moment, offset in reversed(changes_of(zone, datetime.now(UTC) + DAY))
+    )
+    otherwise = OFFSET.format(moment=SQL("e.posted_at"))
+    return SQL("CASE {} ELSE {} END").format(changes, otherwise)
+
+
+def changes_of(zone: ZoneInfo, until: datetime) -> list[tuple[datetime, str]]:
+    """The offset of 2000-01-01 and each later one, as "+02:00", with the moment it began."""
+    at = datetime(2000, 1, 1, tzinfo=UTC)
+    changes = [(at, _offset(at, zone))]
+    while (after := at + DAY) <= until:
+        if _offset(after, zone) != changes[-1][1]:
+            first, last = at, after
+            while last - first > SECOND:
+                middle = first + (last - first) // 2
+                if _offset(middle, zone) == changes[-1][1]:
+                    first = middle
+                else:
+                    last = middle
+            changes.append((last.replace(microsecond=0), _offset(after, zone)))
+        at = after
+    return changes
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat()[-6:]
 
 
 def _defused(text: Composable) -> Composable:

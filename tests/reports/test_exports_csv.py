@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -16,7 +17,7 @@ from accounts.models import Role
 from billing.charges import Charge, charge_many
 from billing.models import Kind
 from console import money
-from reports.exports.comma_separated import FORMULAS
+from reports.exports.comma_separated import FORMULAS, changes_of
 from tests.factories import make_master, make_member
 from tests.reports.exports import csv_rows, made, rows_of
 from tests.reports.journals import enter, fill
@@ -124,6 +125,18 @@ def test_times_are_local_and_say_how_far_from_utc(zone, offsets):
     rows = csv_rows(made(finance, "csv", company="delta"))
     assert [row[1] for row in rows] == offsets
     assert rows == as_csv(rows_of(finance, company="delta"))
+
+
+@pytest.mark.parametrize("name", ["Africa/Cairo", "Asia/Kathmandu", "America/New_York"])
+def test_the_offset_changes_at_the_very_second(name):
+    zone = ZoneInfo(name)
+    changes = changes_of(zone, datetime(2026, 1, 1, tzinfo=UTC))
+    # New York has changed its clocks twice a year, Kathmandu never.
+    assert len(changes) == {"Asia/Kathmandu": 1, "America/New_York": 53}.get(name, len(changes))
+    for (began, offset), (_, before) in zip(changes[1:], changes, strict=False):
+        assert began.astimezone(zone).isoformat()[-6:] == offset
+        last = began - timedelta(microseconds=1)
+        assert last.astimezone(zone).isoformat()[-6:] == before
 
 
 def test_only_what_the_filter_selects(cast):

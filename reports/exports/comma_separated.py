@@ -11,6 +11,7 @@ import csv
 import io
 from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -26,8 +27,6 @@ from reports.queries import Scope
 
 # What a spreadsheet may take for the beginning of a formula, in both widths.
 FORMULAS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-# PostgreSQL hands out a row at a time: they are written so many bytes at a time.
-BUFFER = 1 << 18
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 FIELDS = (
@@ -105,18 +104,16 @@ def write(scope: Scope, filters: TransactionFilter, out: BinaryIO, progress: Pro
 def _copy(
     cursor: Cursor[tuple[object, ...]], statement: Composed, out: BinaryIO, progress: Progress
 ) -> int:
-    rows, kept, size = 0, [], 0
+    rows = 0
     with cursor.copy(statement) as copy:
-        # One row each.
-        for rows, data in enumerate(copy, start=1):
-            kept.append(data)
-            size += len(data)
-            if size >= BUFFER or rows == 1:
-                out.write(b"".join(kept))
-                kept, size = [], 0
-            if rows % STEP == 0:
-                progress(rows)
-    out.write(b"".join(kept))
+        # One row each. The first goes out alone, for whoever waits for it.
+        lines = iter(copy)
+        some = list(islice(lines, 1))
+        while some:
+            out.write(b"".join(some))
+            rows += len(some)
+            progress(rows)
+            some = list(islice(lines, STEP))
     return rows
 
 

@@ -11,13 +11,18 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models import F
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts.access import access_or_404
 from accounts.models import Membership
+from billing.models import Entry
 from reports import export_jobs
-from reports.exports import FORMATS
+from reports.exports import FORMATS, selection
+from reports.filters import TransactionFilter
 from reports.models import Export, ExportState
+from reports.queries import Scope
 from reports.views import exports as views
-from tests.reports.exports import ask, body, client_of, csv_rows, made
+from tests.reports.exports import ask, body, client_of, csv_rows, made, rows_of
 from tests.reports.journals import enter, fill
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -243,3 +248,41 @@ def test_an_export_that_was_never_made_is_not_found(cast):
 def test_an_empty_selection_is_an_empty_file(cast):
     enter(cast.retail, "1")
     assert csv_rows(body(ask(cast.finance, query="kind=chargeback"))) == []
+
+
+class TestHowManyRows:
+    """What decides between at once and in the background must be cheap itself."""
+
+    def count(self, user, query="") -> int | None:
+        scope = Scope.of(access_or_404(user, "nile"))
+        return selection.count_if_cheap(scope, selection.filters_of(query, scope))
+
+    @pytest.mark.parametrize("who", ["finance", "member", "otp_member"])
+    def test_the_daily_totals_know_it_exactly(self, cast, who):
+        fill(cast)
+        user = getattr(cast, who)
+        today = timezone.localdate(timezone=cast.nile.zone)
+        for query in ("", "kind=usage&kind=transfer", f"date_from={today}&date_to={today}"):
+            assert self.count(user, query) == len(rows_of(user, query))
+        assert self.count(user, "date_to=2020-01-01") == 0
+
+    def test_what_they_do_not_know_is_looked_at_for_a_while(self, cast, monkeypatch):
+        fill(cast)
+        # A filter by text, say.
+        monkeypatch.setattr(selection, "narrowed_by", lambda filters: {"text"})
+        rows = len(rows_of(cast.finance))
+        assert self.count(cast.finance) == rows
+        monkeypatch.setattr(selection, "MOST_AT_ONCE", rows - 1)
+        assert self.count(cast.finance) is None
+
+    def test_a_search_that_takes_too_long_is_the_workers(self, cast, monkeypatch):
+        monkeypatch.setattr(selection, "narrowed_by", lambda filters: {"text"})
+        monkeypatch.setattr(selection, "PATIENCE", timedelta(milliseconds=20))
+        slow = Entry.objects.extra(where=["pg_sleep(1) IS NOT NULL"])
+        monkeypatch.setattr(TransactionFilter, "qs", slow)
+        assert self.count(cast.finance) is None
+
+
+def test_ten_thousand_accounts_in_the_filter_are_refused(cast):
+    query = "&".join(f"account={number}" for number in range(10_000))
+    assert ask(cast.finance, query=query).status_code == 400

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from reports.views import (
+    exports,
     saved_views,
     statement_activity,
     statement_detail,
@@ -37,4 +38,9 @@ urlpatterns = [
         statement_detail.statement_file,
         name="statement-file",
     ),
+    path("exports/", exports.export_list, name="export-list"),
+    path("exports/new/", exports.export_new, name="export-new"),
+    path("exports/<uuid:pk>/file/", exports.export_file, name="export-file"),
+    path("exports/<uuid:pk>/cancel/", exports.export_cancel, name="export-cancel"),
+    path("exports/<uuid:pk>/again/", exports.export_again, name="export-again"),
 ]

@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 
 from tests.emptying import empty, may_pass_keys, past_the_triggers
 from tests.factories import Cast, make_cast
-from tests.kept_cast import KeptCast
+from tests.kept_cast import HASHERS, KeptCast
 
 connections["default"].settings_dict["TEST"]["NAME"] = os.environ["TEST_DATABASE"]
 
@@ -31,13 +31,18 @@ TransactionTestCase._fixture_teardown = _empty_past_the_triggers
 
 
 @pytest.fixture(autouse=True)
-def plain_settings(settings) -> None:
+def plain_settings(settings, tmp_path) -> None:
     """No collected static files, so no manifest; fast passwords; rate limits per process."""
+    settings.EXPORTS_ROOT = tmp_path / "exports"
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "exports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": settings.EXPORTS_ROOT},
+        },
     }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = HASHERS
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
 

@@ -18,6 +18,7 @@ from console.management import stripe_sandbox
 
 logger = logging.getLogger(__name__)
 
+JOBS = 4  # at once
 PATIENCE = 5.0  # seconds that a running job has to come to its end
 PAUSE = 2.0  # seconds before a worker that broke down is started again
 
@@ -95,4 +96,5 @@ async def _run_until_hung_up(line: socket.socket) -> None:
 
 async def _run() -> None:
     async with app.open_async():
-        await app.run_worker_async(install_signal_handlers=False)
+        # A large export must not hold up what happens every minute.
+        await app.run_worker_async(install_signal_handlers=False, concurrency=JOBS)

@@ -20,7 +20,7 @@ from reports.journal import beancount, hledger
 from reports.journal.books import Books, ForeignAccount, Line, read_books, read_lines
 from reports.queries import snapshot
 
-__all__ = ["FORMATS", "ForeignAccount", "export"]
+__all__ = ["FORMATS", "ForeignAccount", "export", "write_within"]
 
 FORMATS: dict[str, Callable[[Books, Iterable[Line]], Iterator[str]]] = {
     "beancount": beancount.journal,
@@ -45,6 +45,23 @@ def export(
     transaction of its own, so it cannot be called within one; what ``write`` raises ends it.
     Raises ForeignAccount where the books themselves are broken.
     """
+    with snapshot():
+        return write_within(company=company, first=first, last=last, format=format, write=write)
+
+
+def write_within(
+    *,
+    company: Account,
+    first: date | None,
+    last: date | None,
+    format: str,
+    write: Callable[[str], object],
+    progress: Callable[[int], object] = int,
+) -> int:
+    """The same as ``export`` in the snapshot that the caller has opened.
+
+    ``progress`` is called after each entry with how many there are so far.
+    """
     count = 0
 
     def counted(lines: Iterable[Line]) -> Iterator[Line]:
@@ -52,9 +69,9 @@ def export(
         for line in lines:
             count += 1
             yield line
+            progress(count)
 
-    with snapshot():
-        books = read_books(company, first, last)
-        for text in FORMATS[format](books, counted(read_lines(books))):
-            write(text)
+    books = read_books(company, first, last)
+    for text in FORMATS[format](books, counted(read_lines(books))):
+        write(text)
     return count

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "as_of",
     "transactions",
     "webhooks",
+    "exports",
     "pages",
 )
 

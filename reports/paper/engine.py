@@ -53,7 +53,7 @@ def write_document(
     lines = iter(lines)
     begun = list(islice(lines, FLOWING + 1))
     with TemporaryDirectory(prefix="paper-") as folder:
-        job = _Job(document, Path(folder), progress or (lambda count: None))
+        job = Job(document, Path(folder), progress or _tell_nobody)
         if len(begun) <= FLOWING:
             places = [job.set_whole(begun)]
         else:
@@ -61,18 +61,24 @@ def write_document(
         return bind(places, out)
 
 
+def _tell_nobody(count: int) -> None:
+    pass
+
+
 @dataclass
-class _Job:
+class Job:
+    """One document on its way to paper; its pieces lie in ``folder``."""
+
     document: Document
     folder: Path
-    progress: Progress
+    progress: Progress = _tell_nobody
     waiting: deque[Future[int]] = field(default_factory=deque)
     done: int = 0
 
     def set_whole(self, lines: list[Line]) -> Path:
         """A short document: all in one piece, and in this process."""
         page = list(self._with_edges(lines))
-        sheet = self._sheet(0, [page] if page else [], is_front=True, says_nothing=not lines)
+        sheet = self.sheet(0, [page] if page else [], is_front=True, says_nothing=not lines)
         self.progress(set_sheet(sheet))
         return sheet.place
 
@@ -103,11 +109,11 @@ class _Job:
             self.progress(self.done)
 
     def _sheets(self, lines: Iterator[Line]) -> Iterator[Sheet]:
-        yield self._sheet(0, [], is_front=True)
+        yield self.sheet(0, [], is_front=True)
         pages = pages_of(self._with_edges(lines), self.document.columns)
         number = 1
         while piece := list(islice(pages, PAGES)):
-            yield self._sheet(number, piece, is_front=False)
+            yield self.sheet(number, piece, is_front=False)
             number += 1
 
     def _with_edges(self, lines: Iterable[Line]) -> Iterator[Line]:
@@ -117,7 +123,7 @@ class _Job:
         if self.document.last is not None:
             yield Edge(self.document.last)
 
-    def _sheet(
+    def sheet(
         self,
         number: int,
         pages: Sequence[list[Line]],
@@ -125,6 +131,7 @@ class _Job:
         is_front: bool,
         says_nothing: bool = False,
     ) -> Sheet:
+        """The piece with this number, and these pages of lines."""
         document = self.document
         return Sheet(
             shell=self._shell(is_front=is_front, has_lines=bool(pages), says_nothing=says_nothing),

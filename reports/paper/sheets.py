@@ -24,7 +24,7 @@ from console.pdf import StaticFilesOnly
 from reports.paper.document import Cell, Edge, Line, PaperError
 
 VARIANT = "pdf/a-3b"
-_UNSEEN = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), *range(14, 32), *range(127, 160))}
+_UNSEEN = dict.fromkeys((*range(9), *range(14, 32), *range(127, 160)), "�")
 # Words that run from the right, and the marks that would turn the words after them round.
 _RIGHT = {"R", "AL"}
 _TURNS = _RIGHT | {"AN", "RLE", "RLO", "LRE", "LRO", "RLI", "LRI", "FSI"}
@@ -103,7 +103,9 @@ def set_sheet_in_process(sheet: Sheet) -> int:
 
 def html_of(sheet: Sheet) -> HTML:
     """The shell with the lines in it."""
-    html = HTML(string=sheet.shell, base_url="static:/", url_fetcher=StaticFilesOnly(sheet.drawings))
+    html = HTML(
+        string=sheet.shell, base_url="static:/", url_fetcher=StaticFilesOnly(sheet.drawings)
+    )
     body = html.etree_element.find(".//tbody[@id='lines']")
     if body is None:
         return html

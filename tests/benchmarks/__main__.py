@@ -23,6 +23,7 @@ BENCHMARKS = (
     "as_of",
     "webhooks",
     "pages",
+    "paper",
 )
 
 

@@ -137,7 +137,7 @@ class Job:
             shell=self._shell(is_front=is_front, has_lines=bool(pages), says_nothing=says_nothing),
             styles=self.styles if is_front else self.styles[:1],
             drawings={"chart": document.chart.svg} if is_front and document.chart else {},
-            figures=[column.is_figure for column in document.columns],
+            columns=document.columns,
             pages=pages,
             place=self.folder / f"{number:05d}.pdf",
         )

@@ -131,8 +131,8 @@ def _read_facts(entries: QuerySet[Entry], seen: Q) -> dict[str, Any]:
 def _read_opening(scope: Scope, filters: TransactionFilter) -> Decimal | None:
     """What the selected accounts held before the first day, together.
 
-    None where entries of theirs moved another's balance, or another's entries moved theirs: then
-    what is listed does not lead from one balance to another.
+    None where one has no balance of its own, where entries of theirs moved another's balance, or
+    another's entries moved theirs: then what is listed does not lead from one to another.
     """
     chosen = {name for name, value in filters.data.lists() if any(value)} - SHAPE
     if chosen - WHOLE:
@@ -142,6 +142,8 @@ def _read_opening(scope: Scope, filters: TransactionFilter) -> Decimal | None:
     totals = DailyTotal.objects.filter(master=scope.company)
     if accounts or not scope.access.sees_tree:
         accounts = accounts or set(scope.names)
+        if any(each.is_shared for each in scope.accounts if each.pk in accounts):
+            return None  # It has no balance, also while nothing was spent.
         theirs, held = Q(account__in=accounts), Q(holder__in=accounts)
         until = totals.filter(day__lte=words["date_to"]) if words.get("date_to") else totals
         if until.filter((theirs & ~held) | (held & ~theirs)).exists():

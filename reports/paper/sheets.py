@@ -21,7 +21,7 @@ from weasyprint import CSS, HTML
 from weasyprint.urls import FatalURLFetchingError
 
 from console.pdf import StaticFilesOnly
-from reports.paper.document import Cell, Edge, Line, PaperError
+from reports.paper.document import Cell, Column, Edge, Line, PaperError
 
 VARIANT = "pdf/a-3b"
 _UNSEEN = dict.fromkeys((*range(9), *range(14, 32), *range(127, 160)), "�")
@@ -39,7 +39,7 @@ class Sheet(NamedTuple):
     shell: str
     styles: Sequence[str]
     drawings: Mapping[str, str]
-    figures: Sequence[bool]
+    columns: Sequence[Column]
     pages: Sequence[Sequence[Line]]
     place: Path
 
@@ -107,11 +107,15 @@ def html_of(sheet: Sheet) -> HTML:
         string=sheet.shell, base_url="static:/", url_fetcher=StaticFilesOnly(sheet.drawings)
     )
     body = html.etree_element.find(".//tbody[@id='lines']")
-    if body is None:
+    columns = html.etree_element.find(".//colgroup[@id='columns']")
+    if body is None or columns is None:
         return html
+    for column in sheet.columns:
+        SubElement(columns, "col", {"style": f"width: {column.width:.2f}mm"})
+    figures = [column.is_figure for column in sheet.columns]
     for number, page in enumerate(sheet.pages, 1):
         for line in page:
-            _add(body, line, sheet.figures)
+            _add(body, line, figures)
         if number < len(sheet.pages):
             body[-1].set("style", "break-after: page")
     return html

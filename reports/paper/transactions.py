@@ -145,11 +145,11 @@ class Report:
             "count": f"{total.entries:,}"
         }
         sums = [
-            Sum(_("Money in"), self._money(total.money_in, sign=True)),
+            Sum(_("Money in"), self._money(total.money_in)),
             Sum(_("Money out"), self._money(-total.money_out)),
             Sum(
                 _("Net of %(count)s") % {"count": count},
-                self._money(total.net, sign=True),
+                self._money(total.net),
                 is_main=selection.opening is None,
             ),
         ]
@@ -158,8 +158,8 @@ class Report:
             sums.append(Sum(_("Closing balance"), self._money(selection.closing), is_main=True))
         return sums
 
-    def _money(self, value: Decimal, *, sign: bool = False) -> str:
-        return f"{self.company.currency} {format_amount(value, self.company.decimals, sign=sign)}"
+    def _money(self, value: Decimal) -> str:
+        return f"{self.company.currency} {format_amount(value, self.company.decimals)}"
 
     def _breakdown(self) -> Breakdown | None:
         by_kind = self.selection.by_kind

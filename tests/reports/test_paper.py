@@ -68,7 +68,7 @@ def test_a_long_report_has_every_row_once_in_order_with_headings_and_page_number
     first = " ".join(pages[0].split())
     assert "Opening balance EGP 0.00" in first
     assert "Money out EGP \N{MINUS SIGN}5.25" in first
-    assert "Net of 701 transactions EGP +494.75" in first
+    assert "Net of 701 transactions EGP 494.75" in first
     assert "Closing balance EGP 494.75" in first
     # The decimals that a figure has not take their room, so that points stand in line.
     assert "494.75\N{FIGURE SPACE}\N{FIGURE SPACE}" in pages[-1]
@@ -115,6 +115,8 @@ def test_a_long_description_wraps_and_arabic_and_control_characters_are_set(cast
 
 
 def test_who_sees_only_a_shared_subaccount_is_not_told_the_pools_balance(cast):
+    [empty] = texts(written(cast.otp_member))
+    assert "balance" not in empty
     spend(cast.otp, "One-time password", amount="1.5")
     [page] = texts(written(cast.otp_member))
     assert "One-time password" in page

@@ -28,7 +28,7 @@ PROCESSES = 2
 # Up to so many lines the table begins beneath the totals, and all is one piece.
 FLOWING = 200
 # Pages of a piece: longer ones would only need more memory, shorter ones more fonts.
-PAGES = 12
+PAGES = 20
 # Pieces that are being set or wait for it.
 IN_FLIGHT = 2 * PROCESSES
 

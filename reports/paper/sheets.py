@@ -7,6 +7,7 @@ customer typed is text and can be nothing else, and no parser has to read it.
 from __future__ import annotations
 
 import gc
+import itertools
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,9 @@ from console.pdf import StaticFilesOnly
 from reports.paper.document import Cell, Column, Edge, Line, PaperError
 
 VARIANT = "pdf/a-3b"
+# Garbage of so many pieces may lie about: some 50 MB each.
+SWEEP = 3
+_set_here = itertools.count(1)
 _UNSEEN = dict.fromkeys((*range(9), *range(14, 32), *range(127, 160)), "�")
 # Words that run from the right, and the marks that would turn the words after them round.
 _RIGHT = {"R", "AL"}
@@ -68,7 +72,7 @@ def be_a_process() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=[parent], daemon=True).start()
-    # A piece leaves much garbage, all at once: it is swept between pieces, not while setting one.
+    # A piece leaves much garbage, all at once: it is swept after some, not while setting one.
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -95,9 +99,10 @@ def set_sheet(sheet: Sheet) -> int:
 
 
 def set_sheet_in_process(sheet: Sheet) -> int:
-    """The same in a process of its own, which sweeps behind itself."""
+    """The same in a process of its own, which sweeps behind itself now and then."""
     count = set_sheet(sheet)
-    gc.collect()
+    if next(_set_here) % SWEEP == 0:
+        gc.collect()
     return count
 
 

@@ -34,15 +34,17 @@ def run() -> None:
         scope = Scope.of(access_or_404(books.admin_of("small"), "small"))
         filters = TransactionFilter(QueryDict(), scope)
         with ProcessPoolExecutor(1, context, django.setup) as pool:
-            single, single_mb = pool.submit(_set_single, _sheet(scope, filters, folder)).result()
+            single, single_cpu, single_mb = pool.submit(
+                _set_single, _sheet(scope, filters, folder)
+            ).result()
         # Children that have ended are counted by the largest: the baseline must not be among them.
         with ProcessPoolExecutor(1, context, django.setup) as pool:
-            ours, pages, own_mb, child_mb = pool.submit(
+            ours, cpu, pages, own_mb, child_mb = pool.submit(
                 _write, connection.settings_dict["NAME"], f"{folder}/ours.pdf"
             ).result()
     stage.report(
         f"PDF of {ROWS:,} rows on {pages} pages: {ROWS / ours:,.0f} rows/s, one WeasyPrint"
-        f" document of the table {ROWS / single:,.0f}",
+        f" document of the table {ROWS / single:,.0f}; {cpu:.0f} and {single_cpu:.0f} s of CPU",
         single / ours,
         2.5,
     )
@@ -69,32 +71,51 @@ def _sheet(scope: Scope, filters: TransactionFilter, folder: str) -> Any:
     return Job(report.document(), Path(folder)).sheet(0, [lines], is_front=False)
 
 
-def _set_single(sheet: Any) -> tuple[float, float]:
-    """The baseline, as anybody would write it: HTML in, PDF/A out. Seconds, and megabytes."""
+def _set_single(sheet: Any) -> tuple[float, float, float]:
+    """The baseline, as anybody would write it: HTML in, PDF/A out.
+
+    Seconds, those of CPU, and megabytes.
+    """
     from weasyprint import CSS, HTML  # noqa: PLC0415
 
     from reports.paper.sheets import html_of  # noqa: PLC0415
 
     html = tostring(html_of(sheet).etree_element, encoding="unicode", method="html")
     gc.collect()
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _cpu()
     HTML(string=html).write_pdf(
         sheet.place,
         stylesheets=[CSS(string=each) for each in sheet.styles],
         pdf_variant="pdf/a-3b",
     )
-    return time.perf_counter() - began, _megabytes(resource.RUSAGE_SELF)
+    took = time.perf_counter() - began
+    return took, _cpu() - used, _megabytes(resource.RUSAGE_SELF)
 
 
-def _write(database: str, place: str) -> tuple[float, int, float, float]:
-    """Ours, in a process that has done nothing yet. Seconds, pages, megabytes of it and below."""
+def _write(database: str, place: str) -> tuple[float, float, int, float, float]:
+    """Ours, in a process that has done nothing yet.
+
+    Seconds, those of CPU, pages, and megabytes of it and of the processes below it.
+    """
     connection.settings_dict["NAME"] = database
     scope = Scope.of(access_or_404(books.admin_of("small"), "small"))
     filters = TransactionFilter(QueryDict(), scope)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _cpu()
     pages = paper.write(scope, filters, Path(place))
     took = time.perf_counter() - began
-    return took, pages, _megabytes(resource.RUSAGE_SELF), _megabytes(resource.RUSAGE_CHILDREN)
+    return (
+        took,
+        _cpu() - used,
+        pages,
+        _megabytes(resource.RUSAGE_SELF),
+        _megabytes(resource.RUSAGE_CHILDREN),
+    )
+
+
+def _cpu() -> float:
+    """The seconds of CPU that this process and its children that have ended have used."""
+    both = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in both)
 
 
 def _megabytes(who: int) -> float:

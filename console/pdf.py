@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,16 +14,28 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 
 # Names a static file in documents: static:img/favicon.svg.
 SCHEME = "static"
+# Names a drawing that was made for one document: drawing:chart.
+DRAWING = "drawing"
 STYLES = ("css/tokens.css", "css/pdf.css")
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 
 
 class StaticFilesOnly(URLFetcher):  # type: ignore[misc]
-    """Reads what the project itself brings along: never the network, never another file."""
+    """Reads what the project itself brings along: never the network, never another file.
+
+    ``drawings`` are SVGs of ours that were drawn for the one document, by name.
+    """
+
+    def __init__(self, drawings: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.drawings = drawings or {}
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:
         """The static file. Whatever else a document asks for stops it: it is a mistake of ours."""
         parts = urlsplit(url)
+        if parts.scheme == DRAWING and parts.path in self.drawings:
+            drawing = self.drawings[parts.path].encode()
+            return URLFetcherResponse(url, drawing, {"Content-Type": TYPES[".svg"]})
         name = parts.path.lstrip("/")
         found = finders.find(name) if parts.scheme == SCHEME and not parts.netloc else None
         kind = TYPES.get(Path(name).suffix)

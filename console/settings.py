@@ -329,5 +329,8 @@ LOGGING = {
         "procrastinate": {"level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},
         # Each request that goes out would be a line, and with DEBUG all that is in it.
         "stripe": {"level": "WARNING"},
+        # Each step of each piece of a document would be a line.
+        "weasyprint": {"level": "WARNING"},
+        "pikepdf": {"level": "WARNING"},
     },
 }

@@ -1,4 +1,4 @@
-"""The jobs of reports. As all jobs (``billing.tasks``), each may run twice, and does no harm then."""
+"""The jobs of reports; each may run twice and does no harm then, as ``billing.tasks`` says."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ BENCHMARKS = (
     "webhooks",
     "exports",
     "pages",
+    "paper",
 )
 
 

@@ -48,6 +48,8 @@ LONGEST_TEXT = 100
 # Who made an entry, when it is nobody of the company.
 PROGRAM, OPERATOR = "program", "operator"
 
+# How they are shown, not which: fields that filter nothing.
+LOOKS = ("sort", "columns")
 # What one looks for first; the rest is a step away.
 FIRST_FIELDS = ["date_from", "date_to", "account", "kind"]
 
@@ -256,7 +258,7 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
     @property
     def is_filtered(self) -> bool:
         """Whether anything is filtered, rightly or wrongly; order and columns are no filter."""
-        names = [name for name in self.filters if name not in {"sort", "columns"}]
+        names = [name for name in self.filters if name not in LOOKS]
         return any(self.form[name].value() for name in names)
 
     def asked(self, name: str) -> Any:

@@ -115,7 +115,7 @@ def read_totals(scope: Scope, filters: TransactionFilter) -> Totals:
         return Totals(_of_entries(filters.qs))
     days = _days(scope, filters)
     by_kind = _of_days(days, filters.asked("direction") or "")
-    return Totals(by_kind, _opening(scope, filters))
+    return Totals(by_kind, read_opening(scope, filters))
 
 
 def _chosen(scope: Scope, filters: TransactionFilter) -> set[int]:
@@ -179,12 +179,19 @@ def _sorted(totals: Iterable[KindTotal]) -> list[KindTotal]:
     return sorted(totals, key=lambda each: order.index(each.kind))
 
 
-def _opening(scope: Scope, filters: TransactionFilter) -> Decimal | None:
-    """Credit before the first day of what is chosen, if there is such a thing; two queries."""
-    if filters.asked("kind") or filters.asked("direction"):
+def read_opening(scope: Scope, filters: TransactionFilter) -> Decimal | None:
+    """Credit before the first day of what is chosen, if there is such a thing; two queries.
+
+    None unless days and accounts are all that is asked, and the accounts are all that moved the
+    balances they draw on, and all of it.
+    """
+    if not filters.is_by_days or filters.asked("kind") or filters.asked("direction"):
         return None
     chosen = _chosen(scope, filters)
     is_all = scope.access.sees_tree and not filters.asked("account")
+    draws = any(each.is_shared for each in scope.accounts if each.pk in chosen)
+    if draws and scope.company.pk not in chosen:
+        return None  # It has no balance of its own, also while nothing was spent.
     if not is_all and _borrows(_between(scope.company, filters), scope, chosen):
         return None
     first = filters.asked("date_from")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from reports.exports import camt053, comma_separated, excel, journal, json_file
+from reports.exports import camt053, comma_separated, excel, journal, json_file, pdf
 from reports.exports.base import Progress, Unwritable, Write
 from reports.exports.selection import MOST_AT_ONCE
 from reports.filters import TransactionFilter
@@ -49,6 +49,15 @@ class Format:
 
 # A format is one entry here; its code stands in addresses and rows.
 FORMATS = {
+    "pdf": Format(
+        "PDF",
+        _("to print and keep"),
+        "pdf",
+        "application/pdf",
+        pdf.write,
+        check_rows=pdf.check_rows,
+        most_at_once=pdf.MOST_AT_ONCE,
+    ),
     "csv": Format(
         "CSV", _("for any program"), "csv", "text/csv; charset=utf-8", comma_separated.write
     ),

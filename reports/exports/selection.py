@@ -13,16 +13,13 @@ from django.http import QueryDict
 from psycopg.errors import QueryCanceled
 
 from billing.models import DailyTotal
-from reports.filters import TransactionFilter
+from reports.filters import LOOKS, TransactionFilter
 from reports.queries import Scope
 
 # More rows than this are exported in the background.
 MOST_AT_ONCE = 5_000
 # How long the count may look at entries, where the daily totals do not know it.
 PATIENCE = timedelta(seconds=5)
-
-# How the page looks and where one is in it: not what is selected.
-_LOOKS = {"cursor", "sort", "columns", "column", "page", "view"}
 
 
 def canonical(query: str, scope: Scope) -> str:
@@ -35,7 +32,7 @@ def canonical(query: str, scope: Scope) -> str:
     pairs = [
         (name, value)
         for name in sorted(known)
-        if name not in _LOOKS
+        if name not in LOOKS
         for value in sorted(set(given.getlist(name)))
         if value != ""
     ]
@@ -50,7 +47,7 @@ def filters_of(query: str, scope: Scope) -> TransactionFilter:
 def narrowed_by(filters: TransactionFilter) -> set[str]:
     """The names of the fields that narrow the selection. The filter must be valid."""
     values: dict[str, Any] = filters.form.cleaned_data
-    return {name for name, value in values.items() if value not in (None, "", [], ())} - _LOOKS
+    return {name for name, value in values.items() if value not in (None, "", [], ())} - set(LOOKS)
 
 
 def count_if_cheap(scope: Scope, filters: TransactionFilter) -> int | None:

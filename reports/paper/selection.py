@@ -1,7 +1,7 @@
-"""The figures of a selection of entries: its totals, by kind and by day, in one aggregate.
+"""The figures of a selection of entries for paper: by kind and by day, in one aggregate.
 
-Until ``reports.totals`` is there. What is added up is exactly what is filtered, whatever the
-filters are. All amounts are in the company's currency.
+What is added up is exactly what is filtered, whatever the filters are: here in the snapshot of the
+rows, entry by entry. All amounts are in the company's currency.
 """
 
 from __future__ import annotations
@@ -12,18 +12,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Func, IntegerField, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Func, IntegerField, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from billing.models import DailyTotal, Entry
+from billing.models import Entry
 from reports.filters import TransactionFilter
 from reports.queries import Scope
+from reports.totals import read_opening
 
 NOTHING = Decimal(0)
-# Filters that leave the entries of an account whole: with any other one there is no opening.
-WHOLE = {"date_from", "date_to", "account"}
-# What of the address is no filter.
-SHAPE = {"cursor", "page", "sort", "columns", "view"}
 
 
 class Moved(NamedTuple):
@@ -106,7 +103,7 @@ def read_selection(scope: Scope, filters: TransactionFilter) -> Selection:
         by_kind[row["kind"]] = by_kind[row["kind"]].plus(moved)
         by_day[row["day"]] = by_day[row["day"]].plus(moved)
     return Selection(
-        opening=_read_opening(scope, filters),
+        opening=read_opening(scope, filters),
         by_kind=dict(by_kind),
         by_day=dict(sorted(by_day.items())),
         amounts=(facts["least"] or NOTHING, facts["most"] or NOTHING),
@@ -126,32 +123,3 @@ def _read_facts(entries: QuerySet[Entry], seen: Q) -> dict[str, Any]:
         highest=Max("balance_after", filter=seen),
         balance_decimals=Max(_Decimals("balance_after"), filter=seen),
     )
-
-
-def _read_opening(scope: Scope, filters: TransactionFilter) -> Decimal | None:
-    """What the selected accounts held before the first day, together.
-
-    None where one has no balance of its own, where entries of theirs moved another's balance, or
-    another's entries moved theirs: then what is listed does not lead from one to another.
-    """
-    chosen = {name for name, value in filters.data.lists() if any(value)} - SHAPE
-    if chosen - WHOLE:
-        return None
-    words = filters.form.cleaned_data
-    accounts = {int(each) for each in words.get("account") or ()}
-    totals = DailyTotal.objects.filter(master=scope.company)
-    if accounts or not scope.access.sees_tree:
-        accounts = accounts or set(scope.names)
-        if any(each.is_shared for each in scope.accounts if each.pk in accounts):
-            return None  # It has no balance, also while nothing was spent.
-        theirs, held = Q(account__in=accounts), Q(holder__in=accounts)
-        until = totals.filter(day__lte=words["date_to"]) if words.get("date_to") else totals
-        if until.filter((theirs & ~held) | (held & ~theirs)).exists():
-            return None
-        totals = totals.filter(theirs)
-    if not words.get("date_from"):
-        return NOTHING
-    before = totals.filter(day__lt=words["date_from"])
-    net = Sum(F("amount_in") - F("amount_out"), default=NOTHING)
-    opening: Decimal = before.aggregate(net=net)["net"]
-    return opening

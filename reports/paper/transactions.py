@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from django.utils import timezone
 from django.utils.formats import get_format
@@ -40,19 +40,37 @@ def write_transactions(
 ) -> int:
     """See ``reports.paper.write``."""
     with snapshot():
-        selection = read_selection(scope, filters)
-        if selection.total.entries > MOST:
-            raise PaperError(
-                _(
-                    "A PDF holds at most %(most)s transactions, and these are %(count)s. Choose a"
-                    " shorter period, or export them as CSV."
-                )
-                % {"most": f"{MOST:,}", "count": f"{selection.total.entries:,}"}
+        return write_within(scope, filters, out, progress).pages
+
+
+def write_within(
+    scope: Scope,
+    filters: TransactionFilter,
+    out: Path | BinaryIO,
+    progress: Progress | None = None,
+) -> Written:
+    """The same within the caller's ``snapshot``."""
+    selection = read_selection(scope, filters)
+    rows = selection.total.entries
+    if rows > MOST:
+        raise PaperError(
+            _(
+                "A PDF holds at most %(most)s transactions, and these are %(count)s. Choose a"
+                " shorter period, or export them as CSV."
             )
-        report = Report(scope, filters, selection)
-        entries = filters.qs.order_by("posted_at", "holder", "seq")
-        lines = map(report.line, read_rows(scope, entries))
-        return write_document(report.document(), lines, out, progress=progress)
+            % {"most": f"{MOST:,}", "count": f"{rows:,}"}
+        )
+    report = Report(scope, filters, selection)
+    entries = filters.qs.order_by("posted_at", "holder", "seq")
+    lines = map(report.line, read_rows(scope, entries))
+    return Written(write_document(report.document(), lines, out, progress=progress), rows)
+
+
+class Written(NamedTuple):
+    """How much a document holds."""
+
+    pages: int
+    rows: int
 
 
 class Report:

@@ -345,13 +345,13 @@ class TestBankStatements:
         assert balance_of(cast.marketing).credit == 6500
 
     def test_a_statement_that_is_not_written_orders_no_job(self, cast, content, monkeypatch):
-        order = jobs.order
+        order = jobs.order_once
 
         def order_and_die(*args, **options):
             order(*args, **options)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(jobs, "order", order_and_die)
+        monkeypatch.setattr(jobs, "order_once", order_and_die)
         with pytest.raises(KeyboardInterrupt):
             bank_statements.take(content=content, name="b", by=cast.operator)
         assert not BankStatement.objects.exists()

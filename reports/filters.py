@@ -37,6 +37,7 @@ from console.days import (
     report_periods_of,
 )
 from reports.columns import Column
+from reports.models import Statement
 from reports.pages import Order
 from reports.queries import Scope
 
@@ -90,6 +91,29 @@ class _ManyAccounts(forms.SelectMultiple):
         )
         about = flatatt(self.build_attrs(self.attrs, attrs))
         return format_html('<select name="{}" multiple{}>{}</select>', name, about, options)
+
+
+class _StatementField(forms.CharField):
+    """The number of a statement of an account in reach: its entries, to the last one."""
+
+    scope: Scope
+
+    def clean(self, value: Any) -> Any:
+        name = super().clean(value)
+        if not name:
+            return None
+        found = Statement.objects.named(self.scope.company, name)
+        statement = found.filter(holder__in=self.scope.names.keys()).first()
+        if statement is None:
+            raise forms.ValidationError(
+                gettext("“%(name)s” is not one of the statements that you can see here.")
+                % {"name": name}
+            )
+        return statement
+
+
+class _StatementFilter(Filter):  # type: ignore[misc]
+    field_class = _StatementField
 
 
 class _AmountFilter(Filter):  # type: ignore[misc]
@@ -170,6 +194,12 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
         pgettext_lazy("author", "Anybody"),
         _("“%(value)s” is not one of the people that you can choose here."),
     )
+    statement = _StatementFilter(
+        label=_("Statement number"),
+        method="by_statement",
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
     sort = _one(
         _("Order"),
         "unfiltered",
@@ -224,6 +254,7 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
     def form(self) -> forms.Form:
         """The form. What is no date is shown as text: a date input would hide what was typed."""
         form: forms.Form = super().form
+        cast(_StatementField, form.fields["statement"]).scope = self.scope
         for name in ("amount_min", "amount_max"):
             field = cast(AmountField, form.fields[name])
             # Books have more decimals than people type: those are looked for, too.
@@ -278,8 +309,17 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
     @property
     def is_by_days(self) -> bool:
         """Whether whole days, accounts and kinds are all that is asked: what is added up daily."""
-        finer = ("amount_min", "amount_max", "text", "by")
+        finer = ("amount_min", "amount_max", "text", "by", "statement")
         return all(self.asked(name) in (None, "") for name in finer)
+
+    @property
+    def whole_statement(self) -> Statement | None:
+        """The statement that is all that is asked for; None where something else is, too."""
+        others = set(self.filters) - {"statement", *LOOKS}
+        if any(self.asked(name) not in (None, "", []) for name in others):
+            return None
+        found: Statement | None = self.asked("statement")
+        return found
 
     @property
     def in_words(self) -> list[str]:
@@ -319,6 +359,8 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
                 words.append(text % {"amount": shown, "currency": self.scope.company.currency})
         if self.asked("text"):
             words.append(gettext("with “%(text)s”") % {"text": self.asked("text")})
+        if self.asked("statement"):
+            words.append(gettext("statement %(name)s") % {"name": self.asked("statement").name})
         words += [gettext("made by %(name)s") % {"name": name} for name in self._chosen("by")]
         return words
 
@@ -404,6 +446,14 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
             operators = list(User.objects.filter(is_staff=True).values_list("pk", flat=True))
             return entries.filter(by__in=operators)
         return entries.filter(by=int(author))
+
+    def by_statement(
+        self, entries: QuerySet[Entry], name: str, statement: Statement
+    ) -> QuerySet[Entry]:
+        """What the statement holds, and nothing that was posted later."""
+        return entries.filter(
+            holder=statement.holder_id, seq__range=(statement.first_seq, statement.last_seq)
+        )
 
     def unfiltered(self, entries: QuerySet[Entry], name: str, value: Any) -> QuerySet[Entry]:
         """All: it is about how they are shown."""

@@ -112,7 +112,7 @@ def read_totals(scope: Scope, filters: TransactionFilter) -> Totals:
     Within ``queries.bounded``: where entries are added up one by one there may be too many.
     """
     if not filters.is_by_days:
-        return Totals(_of_entries(filters.qs))
+        return Totals(_of_entries(filters.qs), read_opening(scope, filters))
     days = _days(scope, filters)
     by_kind = _of_days(days, filters.asked("direction") or "")
     return Totals(by_kind, read_opening(scope, filters))
@@ -182,9 +182,11 @@ def _sorted(totals: Iterable[KindTotal]) -> list[KindTotal]:
 def read_opening(scope: Scope, filters: TransactionFilter) -> Decimal | None:
     """Credit before the first day of what is chosen, if there is such a thing; two queries.
 
-    None unless days and accounts are all that is asked, and the accounts are all that moved the
-    balances they draw on, and all of it.
+    None unless a statement is all that is asked, or days and accounts are, and the accounts are
+    all that moved the balances they draw on, and all of it.
     """
+    if filters.whole_statement is not None:
+        return filters.whole_statement.opening
     if not filters.is_by_days or filters.asked("kind") or filters.asked("direction"):
         return None
     chosen = _chosen(scope, filters)

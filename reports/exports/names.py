@@ -42,6 +42,14 @@ def file_name(company: Account, filters: TransactionFilter, format: str) -> File
         "statement": _("statement"),
         "journal": _("journal"),
     }
+    if filters.whole_statement is not None:
+        number = filters.whole_statement.name
+        full = _("%(company)s statement %(number)s") % {
+            "company": _clean(company.name),
+            "number": number,
+        }
+        plain = f"{company.code}-statement-{number}"
+        return FileName(f"{full}.{kind.extension}", f"{plain}.{kind.extension}")
     first, last = period_of(filters)
     if first and last:
         period = _("%(first)s to %(last)s") % {"first": first, "last": last}

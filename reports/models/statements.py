@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +14,20 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
 from billing.models import DECIMAL_PLACES, MAX_DIGITS
+
+# 2026-0000017 is no other way to write 2026-000017.
+_NAME = re.compile(r"([0-9]{4})-([0-9]{6}|[1-9][0-9]{6,8})", re.ASCII)
+
+
+class StatementQuerySet(models.QuerySet["Statement"]):
+    """Reads of statements."""
+
+    def named(self, company: Account, name: str) -> Self:
+        """The company's statement with this name, ``2026-000017``; none for what is no name."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return self.none()
+        return self.filter(master=company, year=int(match[1]), number=int(match[2]))
 
 
 class Statement(models.Model):
@@ -42,6 +58,8 @@ class Statement(models.Model):
     issued_at = models.DateTimeField(_("issued"))
     # None: the monthly job.
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+    objects = StatementQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("statement")

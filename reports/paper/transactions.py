@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,7 +16,8 @@ from billing.models import Kind
 from console.money import format_amount
 from console.templatetags.console import local, local_exact
 from reports.filters import TransactionFilter
-from reports.paper.document import Breakdown, Column, Document, Line, PaperError, Sum
+from reports.models import Statement
+from reports.paper.document import Breakdown, Column, Document, Edge, Line, PaperError, Sum
 from reports.paper.drawing import draw
 from reports.paper.engine import Progress, write_document
 from reports.paper.fitting import MM, SIDE, width_of
@@ -93,13 +94,23 @@ class Report:
         """All but the lines."""
         selection, company = self.selection, self.company
         period, *others = self.filters.in_words
+        title, first, last = _("Transactions"), None, None
+        facts = [
+            (_("Period"), period),
+            (_("Filters"), "; ".join(isolate(each) for each in others)),
+        ]
+        if (statement := self.filters.whole_statement) is not None:
+            title = _("Statement %(number)s") % {"number": statement.name}
+            facts = self._facts_of(statement)
+        if selection.opening is not None and selection.closing is not None:
+            first = self._edge(_("Opening balance"), selection.opening)
+            last = self._edge(_("Closing balance"), selection.closing)
         return Document(
-            title=_("Transactions"),
+            title=title,
             company=company.name,
             company_words=f"{company.code}, {company.country}",
             facts=[
-                (_("Period"), period),
-                (_("Filters"), "; ".join(isolate(each) for each in others)),
+                *facts,
                 (_("Time zone"), company.time_zone),
                 (_("Currency"), company.currency),
                 (
@@ -117,7 +128,25 @@ class Report:
             nothing=_("There are no transactions in this selection."),
             breakdown=self._breakdown(),
             chart=draw(company, selection),
+            first=first if self.filters.whole_statement is not None else None,
+            last=last if self.filters.whole_statement is not None else None,
         )
+
+    def _facts_of(self, statement: Statement) -> list[tuple[str, str]]:
+        """What a statement is of, and when it was fixed."""
+        days = {
+            "first": formats.date_format(statement.first, "j M Y"),
+            "last": formats.date_format(statement.last, "j M Y"),
+        }
+        return [
+            (_("Account"), self.scope.names[statement.holder_id]),
+            (_("Period"), _("%(first)s to %(last)s") % days),
+            (_("Issued"), local_exact(statement.issued_at, self.company)),
+        ]
+
+    def _edge(self, label: str, balance: Decimal) -> Edge:
+        """The line before or after all others."""
+        return Edge(("", "", label, "", self._filled(balance, self.balance_decimals)))
 
     def line(self, row: Row) -> Line:
         """The cells of one transaction."""

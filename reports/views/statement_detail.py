@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.paginator import InvalidPage, Paginator
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Access, access_or_404
 from console.figures import Figures
 from reports import statement_csv
 from reports.descriptions import author
+from reports.exports import pdf
+from reports.exports.selection import filters_of
 from reports.models import Statement
 from reports.pages import Order
 from reports.queries import Scope
-from reports.rows import rows_of
 from reports.statements import moved_by_kind, movements
 from reports.tables import TransactionTable
 from reports.views.statement_reading import statement_or_404
 
 PAGE_SIZE = 50
-# The longest list of movements in a PDF for now; a longer one stands in the CSV.
-PDF_ROWS = 500
+PDF_ROWS = pdf.MOST_AT_ONCE
 
 
 @require_safe
@@ -56,21 +60,21 @@ def statement_detail(request: HttpRequest, company: str, number: str) -> HttpRes
 
 @require_safe
 def statement_pdf(request: HttpRequest, company: str, number: str) -> HttpResponse:
-    """The statement as a document to keep; of more than PDF_ROWS movements, the figures only."""
-    # A second to import, and libraries of the system: only who wants a document needs them.
-    from console.pdf import render_pdf  # noqa: PLC0415
-
+    """The statement as a document to keep; one of more than PDF_ROWS movements is an export."""
     access = access_or_404(request.user, company)
     statement = statement_or_404(access, number)
-    context = _context(access, statement)
-    if statement.entries <= PDF_ROWS:
-        scope = Scope.of(access)
-        rows = rows_of(scope, movements(statement).select_related("by"))
-        figures = [each for row in rows for each in (row.amount, row.balance_after or Decimal(0))]
-        context |= {"rows": rows, "row_figures": Figures(figures, access.company.decimals)}
-    document = render_pdf("reports/pdf/statement.html", context)
+    if statement.entries > PDF_ROWS:
+        messages.info(
+            request, _("It is long: choose PDF under Export, and it is made in the background.")
+        )
+        return redirect(statement)
+    scope = Scope.of(access)
+    out = BytesIO()
+    # What it holds never changes, so it wants no snapshot.
+    with transaction.atomic():
+        pdf.write(scope, filters_of(_query(statement), scope), out, lambda done: None)
     return HttpResponse(
-        document,
+        out.getvalue(),
         content_type="application/pdf",
         headers={"Content-Disposition": f'inline; filename="{_file_name(statement)}.pdf"'},
     )
@@ -89,6 +93,11 @@ def statement_file(request: HttpRequest, company: str, number: str) -> Streaming
     )
 
 
+def _query(statement: Statement) -> str:
+    """The statement as a selection of transactions."""
+    return urlencode({"statement": statement.name})
+
+
 def _file_name(statement: Statement) -> str:
     return f"statement-{statement.master.code}-{statement.holder.code}-{statement.name}"
 
@@ -101,6 +110,7 @@ def _context(access: Access, statement: Statement) -> dict[str, Any]:
         "access": access,
         "company": access.company,
         "statement": statement,
+        "export_query": _query(statement),
         "account": statement.holder,
         "issued_by": author(statement.by, access) if statement.by else "",
         "kinds": kinds,

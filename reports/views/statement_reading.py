@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from django.http import Http404
 
 from accounts.access import Access, account_or_404
 from accounts.models import Account
 from reports.models import Statement
 from reports.queries import Scope
-
-NUMBER = re.compile(r"([0-9]{4})-([0-9]{6,9})", re.ASCII)
 
 
 def chosen_account(scope: Scope, code: str) -> Account:
@@ -25,21 +21,13 @@ def chosen_account(scope: Scope, code: str) -> Account:
 
 def statement_or_404(access: Access, number: str) -> Statement:
     """The company's statement with this number, ``2026-000017``, of an account in reach."""
-    match = NUMBER.fullmatch(number)
-    if match is None:
-        raise Http404
     statement = (
-        Statement.objects.filter(
-            master=access.company,
-            year=int(match[1]),
-            number=int(match[2]),
-            holder__in=access.accounts,
-        )
+        Statement.objects.named(access.company, number)
+        .filter(holder__in=access.accounts)
         .select_related("holder", "by")
         .first()
     )
-    # 2026-0000017 is no other way to write it.
-    if statement is None or statement.name != number:
+    if statement is None:
         raise Http404
     statement.master = statement.holder.master = access.company
     return statement

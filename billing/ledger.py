@@ -154,7 +154,7 @@ def post(
 
 
 def _count(outcomes: Sequence[Outcome]) -> None:
-    """For /metrics: what is written when it stands, the rest at once, for its verb may undo all."""
+    """For /metrics: what is written when it stands; a refusal at once, for its verb undoes all."""
     counts = Counter(outcome.status.value for outcome in outcomes)
     for_good = Counter({name: counts.pop(name) for name in _WRITTEN if name in counts})
     metrics.count_postings(counts)

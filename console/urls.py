@@ -9,6 +9,7 @@ from console import health
 from console.account_page import account_page
 from console.home import home
 from console.overview import overview
+from reports.views.audit_log import operator_audit_log, operator_audit_log_csv
 
 handler400 = "console.refusal.bad_request"
 handler403 = "console.refusal.refusal"
@@ -17,6 +18,8 @@ urlpatterns = [
     path("", home, name="home"),
     path("auth/", include("accounts.urls")),
     path("", include("billing.api.routes")),
+    path("operator/audit/", operator_audit_log, name="operator-audit-log"),
+    path("operator/audit/events.csv", operator_audit_log_csv, name="operator-audit-log-csv"),
     path("operator/", include("billing.operator_urls")),
     path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),

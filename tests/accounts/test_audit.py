@@ -32,21 +32,18 @@ def test_a_row_can_be_neither_changed_nor_removed(cast):
     for attempt in (lambda: rows.update(about="x"), lambda: rows.latest("pk").delete()):
         with pytest.raises(DatabaseError, match="is refused"), transaction.atomic():
             attempt()
-    with (
-        pytest.raises(DatabaseError, match="is refused"),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
+    with connection.cursor() as cursor:
         # What walks past ordinary triggers.
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("DELETE FROM accounts_auditevent")
+        with pytest.raises(DatabaseError, match="is refused"):
+            cursor.execute("DELETE FROM accounts_auditevent")
 
 
 def test_it_is_undone_with_what_it_tells_of(cast):
     before = AuditEvent.objects.count()
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         audit.record(action=AuditAction.KEY_MADE, by=cast.admin, master=cast.nile)
-        raise RuntimeError
+        transaction.set_rollback(True)
     assert AuditEvent.objects.count() == before
 
 
@@ -89,17 +86,9 @@ def test_a_sign_in_tells_who_from_where_and_in_which_request(cast, client):
         (1, "<script>", None),
     ],
 )
-def test_only_our_own_proxies_are_believed(cast, client, settings, proxies, forwarded, ip):
+def test_only_our_own_proxies_are_believed(rf, settings, proxies, forwarded, ip):
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
-    seen = []
-
-    def view(request):
-        seen.append(audit.address_of(request))
-
-    from django.test import RequestFactory
-
-    view(RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded))
-    assert seen == [ip]
+    assert audit.address_of(rf.get("/", HTTP_X_FORWARDED_FOR=forwarded)) == ip
 
 
 def test_a_failure_keeps_the_address_typed_and_nobody_as_who(cast, client):

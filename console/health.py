@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -89,7 +89,7 @@ def _checks() -> dict[str, str]:
             cursor.execute("SELECT 1")
             worker = _worker_word() if settings.READY_NEEDS_WORKER else "ok"
         return {"database": "ok", "migrations": _migrations_word(), "worker": worker}
-    except DatabaseError as trouble:
+    except Error as trouble:
         # The error names hosts and users; the log may, the answer may not.
         logger.warning("The database does not answer: %s", trouble)
         return {"database": "does not answer", "migrations": "unknown", "worker": "unknown"}
@@ -100,7 +100,7 @@ def _worker_word() -> str:
         with connection.cursor() as cursor:
             cursor.execute(_WORKER, [WORKER_SECONDS])
             (is_heard,) = cursor.fetchone()
-    except DatabaseError:
+    except Error:
         return "its tables are not there"
     return "ok" if is_heard else f"not heard of for {WORKER_SECONDS} seconds"
 

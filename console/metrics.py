@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -88,7 +88,7 @@ class _Waiting(Collector):
         found = GaugeMetricFamily("console_database_up", "Whether the database answers.")
         try:
             waiting = list(self._ask())
-        except DatabaseError:
+        except Error:
             found.add_metric([], 0)
             yield found
             return

@@ -11,8 +11,10 @@ import pytest
 from django.db import connection
 from django.urls import path
 
+from billing import payment_methods
 from billing.charges import Charge, charge_many
 from console import health, logs, metrics
+from tests.billing.payments.bank import ask
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +142,8 @@ def test_requests_are_counted_by_route_and_postings_by_outcome(cast, client):
 
 
 def test_what_waits_is_measured(cast, client):
+    payment_methods.load()
+    ask(cast.marketing)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, scheduled_at)"
@@ -152,6 +156,7 @@ def test_what_waits_is_measured(cast, client):
     text = client.get("/metrics").content.decode()
     assert figure(text, 'console_jobs{status="todo"}') == 2
     assert figure(text, 'console_jobs{status="failed"}') == 1
+    assert figure(text, 'console_payments{state="pending"}') == 1
     assert 89 < figure(text, "console_oldest_job_seconds") < 120
 
 

@@ -20,6 +20,7 @@ from django.db.models.functions import Lower
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit_events import AuditEvent  # noqa: F401 - Django looks for models here
 from accounts.users import User
 from console import money
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, User
 from billing import references
-from billing.ledger import Leg, Outcome, Posting, post, transact
+from billing.ledger import Leg, Outcome, Posting, Status, post, transact
 from billing.models import Kind, Origin
 
 
@@ -37,6 +39,14 @@ def make(
             origin=Origin.CONSOLE,
             by=by.pk if by else None,
         )
+        if outcome.status == Status.ACCEPTED:
+            audit.record(
+                action=AuditAction.ADJUSTED,
+                by=by,
+                account=account,
+                after={"amount": amount, "reference": reference},
+                about=reason,
+            )
         return outcome
 
     return transact(work)

@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, State, User
 from billing import ledger, telling
 from billing.locking import clock, lock_balances
@@ -96,12 +98,15 @@ def add(
         )
         _set_recipients(alert, recipients)
         telling.watch(master=account.master_id, account=account.pk)
+        _record(AuditAction.ALERT_ADDED, account, by, after=_facts(alert))
         return alert
 
     return ledger.transact(work)
 
 
-def change(*, alert: Alert, threshold: Decimal, recipients: Collection[User]) -> Alert:
+def change(
+    *, alert: Alert, threshold: Decimal, recipients: Collection[User], by: User | None = None
+) -> Alert:
     """Give the alert another threshold or other recipients.
 
     With another threshold it begins anew, at the level that the balance has now. A second call
@@ -116,6 +121,7 @@ def change(*, alert: Alert, threshold: Decimal, recipients: Collection[User]) ->
         found = Alert.objects.filter(pk=alert.pk).first()
         if found is None:
             raise AlertGone(account=account.pk)
+        before = _facts(found)
         if found.threshold != threshold:
             _check_free(account, threshold)
             found.threshold = threshold
@@ -128,12 +134,15 @@ def change(*, alert: Alert, threshold: Decimal, recipients: Collection[User]) ->
         _set_recipients(found, recipients)
         if not account.is_shared:
             telling.watch(master=account.master_id, account=account.pk)
+        after = _facts(found)
+        if after != before:
+            _record(AuditAction.ALERT_CHANGED, account, by, before=before, after=after)
         return found
 
     return ledger.transact(work)
 
 
-def remove(*, alert: Alert) -> bool:
+def remove(*, alert: Alert, by: User | None = None) -> bool:
     """Remove the alert; what it has told stays. Returns whether it was there still.
 
     A second call changes nothing. Raises StartAgain as ``transact`` does.
@@ -143,10 +152,13 @@ def remove(*, alert: Alert) -> bool:
     def work() -> bool:
         lock_balances(account)
         account.refresh_from_db(fields=["balance_mode", "state"])
-        number, _each = Alert.objects.filter(pk=alert.pk).delete()
+        found = Alert.objects.filter(pk=alert.pk).first()
+        if found is not None:
+            _record(AuditAction.ALERT_REMOVED, account, by, before=_facts(found))
+            found.delete()
         if not account.is_shared and account.state != State.CLOSED:
             telling.watch(master=account.master_id, account=account.pk)
-        return bool(number)
+        return found is not None
 
     return ledger.transact(work)
 
@@ -175,6 +187,27 @@ def _check_free(account: Account, threshold: Decimal) -> None:
     ).first()
     if taken is not None:
         raise ThresholdTaken(alert=taken, name=account.name, currency=account.company.currency)
+
+
+def _facts(alert: Alert) -> dict[str, object]:
+    """What the alert is, for the audit log; one query."""
+    rows = alert.recipient_rows.order_by("user__email")
+    told = list(rows.values_list("user__email", flat=True))
+    return {
+        "threshold": money.plain_amount(alert.threshold, alert.account.decimals),
+        "recipients": told,
+    }
+
+
+def _record(
+    action: AuditAction,
+    account: Account,
+    by: User | None,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    audit.record(action=action, by=by, account=account, before=before, after=after)
 
 
 def _set_recipients(alert: Alert, recipients: Collection[User]) -> None:

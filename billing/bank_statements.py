@@ -20,6 +20,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import User
 from billing import camt053, jobs, payment_figures, settlement
 from billing.bank_accounts import is_ours
@@ -35,6 +37,7 @@ from billing.models import (
     LineOutcome,
     Payment,
 )
+from billing.payment_trail import note
 
 __all__ = ["CannotAssign", "NotAStatement", "assign", "go_on", "take"]
 
@@ -140,6 +143,7 @@ def assign(line: BankLine, payment: Payment, *, by: User, shown: str | None = No
         payment_figures.check(shown, locked)
         if not _claim(line, payment):
             raise CannotAssign(_("This line was settled already."))
+        note(locked, AuditAction.BANK_LINE_ASSIGNED, line.amount, line.currency, by=by)
 
     _settle(line, payment, by, first=claim)
     line.refresh_from_db()
@@ -198,6 +202,12 @@ def _take_one(
                 )
                 jobs.order_once(
                     MATCH, lock_of(statement.pk), seconds=LATER, statement_id=statement.pk
+                )
+                audit.record(
+                    action=AuditAction.STATEMENT_UPLOADED,
+                    by=by,
+                    after={"statement": statement.statement_id, "lines": len(fresh)},
+                    about=statement.name,
                 )
                 return Taken(statement, is_new=True)
             there = statement

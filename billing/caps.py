@@ -27,6 +27,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, State, User
 from billing import ledger
 from billing.caps_sql import NEARLY, read_budgets
@@ -150,6 +152,14 @@ def change(
         )
         balance.cap, balance.cap_is_hard = cap, hard
         balance.save(update_fields=["cap", "cap_is_hard"])
+        audit.record(
+            action=AuditAction.CAP_CHANGED,
+            by=by,
+            account=account,
+            before={"cap": row.old, "is_hard": row.old_is_hard},
+            after={"cap": cap, "is_hard": hard},
+            moment=moment,
+        )
         return row
 
     return ledger.transact(work)

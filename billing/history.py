@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, User
 from billing.locking import clock
 from billing.models import AccountAction, AccountChange
+
+_AUDITED = {
+    AccountAction.OPENED: AuditAction.ACCOUNT_OPENED,
+    AccountAction.RENAMED: AuditAction.ACCOUNT_RENAMED,
+    AccountAction.SHARED: AuditAction.ACCOUNT_SHARED,
+    AccountAction.ALLOCATED: AuditAction.ACCOUNT_ALLOCATED,
+    AccountAction.SUSPENDED: AuditAction.ACCOUNT_SUSPENDED,
+    AccountAction.RESTORED: AuditAction.ACCOUNT_RESTORED,
+    AccountAction.CLOSED: AuditAction.ACCOUNT_CLOSED,
+}
 
 
 def record(
@@ -14,9 +26,13 @@ def record(
 ) -> None:
     """Write into the account's history what was done to it; its balance is locked, or new.
 
-    ``moment`` is for demo, import of history and tests only.
+    And into the audit log. ``moment`` is for demo, import of history and tests only.
     """
-    AccountChange.objects.create(
+    last = None
+    if action != AccountAction.OPENED:
+        rows = AccountChange.objects.filter(master=account.master_id, account=account)
+        last = rows.order_by("-id").first()
+    row = AccountChange.objects.create(
         master_id=account.master_id,
         account=account,
         action=action,
@@ -26,6 +42,20 @@ def record(
         by=by,
         changed_at=moment or clock(),
     )
+    was, now = _facts(last), _facts(row)
+    audit.record(
+        action=_AUDITED[action],
+        by=by,
+        account=account,
+        before={name: value for name, value in was.items() if value != now[name]},
+        after={name: value for name, value in now.items() if was.get(name) != value},
+        moment=moment,
+    )
+
+
+def _facts(row: AccountChange | None) -> dict[str, str]:
+    """What an account was called, and how it stood. Before there was a history nobody knows."""
+    return {"name": row.name, "mode": row.mode, "state": row.state} if row else {}
 
 
 def is_platform(by: User | None) -> bool:

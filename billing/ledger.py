@@ -17,6 +17,7 @@ See ``docs/ledger.md`` for the rules with worked examples.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence, Set
 from datetime import timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -31,6 +32,7 @@ from billing.clerk import Clerk
 from billing.models import DECIMAL_PLACES, MAX_DIGITS, Hold, HoldState, Origin
 from billing.postings import Capture, Leg, Locked, Outcome, Posting, StartAgain, Status
 from billing.refusals import Refused
+from console import metrics
 
 __all__ = [
     "Capture",
@@ -53,6 +55,7 @@ SWEPT_AT_ONCE = 1_000
 
 # An amount that does not fit numeric(20, 6) exactly raises instead of being rounded.
 _EXACT = Context(prec=MAX_DIGITS, traps=[Inexact, InvalidOperation])
+_WRITTEN = (Status.ACCEPTED.value, Status.REPLAYED.value)
 _MICRO = Decimal(1).scaleb(-DECIMAL_PLACES)
 
 
@@ -145,8 +148,18 @@ def post(
         raise StartAgain from error
     holds_sql.write_holds(master, clerk.changed.values())
     telling.tell(clerk, used)
+    _count(clerk.outcomes)
     outcomes = dict(zip(order, clerk.outcomes, strict=True))
     return [outcomes[at] for at in range(len(postings))]
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    """For /metrics: what is written when it stands; a refusal at once, for its verb undoes all."""
+    counts = Counter(outcome.status.value for outcome in outcomes)
+    for_good = Counter({name: counts.pop(name) for name in _WRITTEN if name in counts})
+    metrics.count_postings(counts)
+    if for_good:
+        transaction.on_commit(lambda: metrics.count_postings(for_good))
 
 
 def place_hold(*, hold: Hold, expires_in: timedelta) -> Hold | Refused:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, User
 from billing import ledger, references, telling
 from billing.locking import clock, lock_balances
@@ -57,6 +59,15 @@ def change(
             master=account.master_id,
             balances={account.pk: telling.figures_of(balance)},
             clock=clock(),
+        )
+        audit.record(
+            action=AuditAction.LIMIT_CHANGED,
+            by=by,
+            account=account,
+            before={"credit_limit": row.old},
+            after={"credit_limit": limit},
+            about=reason,
+            moment=moment,
         )
         return row
 

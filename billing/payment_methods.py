@@ -11,7 +11,9 @@ from pathlib import Path
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import Account
+from accounts import audit
+from accounts.audit_actions import AuditAction
+from accounts.models import Account, User
 from billing.gateways import gateway
 from billing.models import PaymentMethod
 from console import money
@@ -124,7 +126,9 @@ def load(table: Path = TABLE) -> tuple[int, int]:
     return added, changed
 
 
-def edit(method: PaymentMethod, *, shown: str, **changes: object) -> PaymentMethod:
+def edit(
+    method: PaymentMethod, *, shown: str, by: User | None, **changes: object
+) -> PaymentMethod:
     """Change limits, step, fee or whether it is offered; from then on ``load`` leaves it alone.
 
     ``shown`` is what ``figures`` of it was when the operator saw it. Payments that were asked for
@@ -137,10 +141,18 @@ def edit(method: PaymentMethod, *, shown: str, **changes: object) -> PaymentMeth
             return locked
         if figures(locked) != shown:
             raise MethodChanged(locked)
+        before = {name: getattr(locked, name) for name in changes}
         for name, value in changes.items():
             setattr(locked, name, value)
         locked.is_edited = True
         locked.save(update_fields=[*changes, "is_edited"])
+        audit.record(
+            action=AuditAction.METHOD_EDITED,
+            by=by,
+            before={name: value for name, value in before.items() if value != changes[name]},
+            after={name: value for name, value in changes.items() if value != before[name]},
+            about=f"{locked.label}, {locked.country}, {locked.currency}",
+        )
     return locked
 
 

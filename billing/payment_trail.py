@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import uuid5
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import User
 from billing.models import Arrival, ArrivalState, Payment, PaymentEvent
 
@@ -34,6 +36,17 @@ class Trail(StrEnum):
     DISPUTE_LOST = "dispute_lost"
 
 
+# What a person does and no gateway tells.
+_AUDITED = {
+    Trail.STARTED: AuditAction.TOP_UP_STARTED,
+    Trail.CANCELLED: AuditAction.TOP_UP_CANCELLED,
+    Trail.RETURNED: AuditAction.REVIEW_RETURNED,
+    Trail.REFUND_REQUESTED: AuditAction.REFUND_ASKED,
+    Trail.REFUNDED: AuditAction.REFUND_PAID,
+    Trail.REFUND_FAILED: AuditAction.REFUND_FAILED,
+}
+
+
 def record(
     payment: Payment,
     what: Trail,
@@ -44,8 +57,30 @@ def record(
     about: str = "",
     by: User | None = None,
 ) -> None:
-    """Write a line of the payment's trail."""
+    """Write a line of the payment's trail, and into the audit log what a person did."""
     line(payment, what, at, amount, currency, about=about, by=by).save()
+    if by is not None and what in _AUDITED:
+        note(payment, _AUDITED[what], amount, currency, about=about, by=by)
+
+
+def note(
+    payment: Payment,
+    action: AuditAction,
+    amount: Decimal | None,
+    currency: str = "",
+    *,
+    about: str = "",
+    by: User | None,
+) -> None:
+    """Write into the audit log what somebody did about a payment."""
+    figures = {"amount": amount, "currency": currency or payment.currency} if amount else {}
+    audit.record(
+        action=action,
+        by=by,
+        account=payment.account,
+        after={"payment": payment.reference, **figures},
+        about=about,
+    )
 
 
 def line(

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
+from accounts.audit_actions import AuditAction
 from accounts.models import User
 from billing import disputes, payment_figures, payment_mails, same_money
 from billing.gateways.protocol import Event, Fact, What
@@ -33,7 +34,7 @@ from billing.models import (
     PaymentState,
     ReviewReason,
 )
-from billing.payment_trail import Trail, line, name_of, record
+from billing.payment_trail import Trail, line, name_of, note, record
 
 T = TypeVar("T")
 
@@ -142,6 +143,8 @@ def credit_arrival(arrival: Arrival, *, by: User, shown: str | None = None) -> A
         if amount <= 0:
             raise ValueError("the fee is as much as what arrived")
         _credit(payment, there, amount, by)
+        if there.state == ArrivalState.CREDITED:
+            note(payment, AuditAction.REVIEW_CREDITED, amount, by=by)
         return there
 
     return transact(work)
@@ -175,6 +178,7 @@ def note_as_same(
         if other is None or not same_money.may_be_same(there, other, others):
             raise ValueError("this money stands for itself, or is another's already")
         _same(payment, there, other, by)
+        note(payment, AuditAction.REVIEW_SAME, there.amount, there.currency, by=by)
         return there
 
     return transact(work)

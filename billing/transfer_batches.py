@@ -17,6 +17,8 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 from psycopg.errors import UniqueViolation
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, User
 from billing import holds
 from billing.ledger import Leg, Outcome, Posting, StartAgain, Status, post, transact
@@ -185,6 +187,13 @@ def make_many(
         batch.created_at = max(row.posted_at for each in outcomes for row in each.rows)
         batch.save(update_fields=["created_at"])
         batch.transfers.update(created_at=batch.created_at)
+        audit.record(
+            action=AuditAction.TRANSFERS_MADE,
+            by=by,
+            account=source,
+            after={"batch": batch.pk, "count": batch.count, "total": batch.total},
+            about=note,
+        )
         return batch
 
     return transact(work)

@@ -14,6 +14,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, State, User
 from billing import holds
 from billing.ledger import Leg, Posting, StartAgain, Status, post, transact
@@ -214,6 +216,20 @@ def _write(wanted: Transfer, shown: Shown | None, moment: datetime | None = None
     # One moment for the transfer and its entries: the ledger's, taken under the lock.
     wanted.created_at = max(row.posted_at for row in outcome.rows)
     wanted.save(force_insert=True)
+    is_reversal = wanted.reverses_id is not None
+    audit.record(
+        action=AuditAction.TRANSFER_REVERSED if is_reversal else AuditAction.TRANSFER_MADE,
+        by=wanted.by,
+        account=wanted.source,
+        after={
+            "transfer": wanted.pk,
+            "amount": wanted.amount,
+            "to": wanted.destination.code,
+            **({"reverses": wanted.reverses_id} if is_reversal else {}),
+        },
+        about=wanted.note,
+        moment=moment,
+    )
     return wanted
 
 

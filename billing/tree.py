@@ -18,6 +18,8 @@ from django.db.models import Count, F, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
 from accounts.models import Account, BalanceMode, State, User
 from billing import telling
 from billing.history import is_platform, record, suspended_by_platform
@@ -383,6 +385,14 @@ def _empty(account: Account, own: Balance, by: User | None, description: str) ->
             reason=description,
             by=by,
             changed_at=clock(),
+        )
+        audit.record(
+            action=AuditAction.LIMIT_CHANGED,
+            by=by,
+            account=account,
+            before={"credit_limit": own.credit_limit},
+            after={"credit_limit": Decimal(0)},
+            about=description,
         )
         own.credit_limit = Decimal(0)
         own.save(update_fields=["credit_limit"])

@@ -97,6 +97,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Outermost: what goes wrong further in is logged under the request's name.
+    "console.request_facts.note_request",
+    "console.metrics.measure",
+    # Before anything that asks for a host name, HTTPS or the database.
+    "console.health.answer_probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "console.requests.mark_private",
@@ -306,20 +311,39 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Logs ----------------------------------------------------------------------------------
+# --- Logs and measures ---------------------------------------------------------------------
+
+# Lines for people, or one JSON object a line for programs. Both name the request.
+LOG_FORMAT = env.str("LOG_FORMAT", default="text", validate=validate.OneOf(["text", "json"]))
+# Who may read /metrics from elsewhere than this machine: "Authorization: Bearer <token>".
+METRICS_TOKEN = env.str(
+    "METRICS_TOKEN",
+    default="",
+    validate=validate.Regexp(
+        r"([A-Za-z0-9._~+/=-]{20,})?\Z", error="It must be 20 letters and digits, or more."
+    ),
+)
+# 0: /readyz answers for the web server alone. Without a worker no rule of money is broken.
+READY_NEEDS_WORKER = env.bool("READY_NEEDS_WORKER", default=True)
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "text": {
+            "()": "console.logs.Lines",
+            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+        },
+        "json": {"()": "console.logs.JsonLines"},
+    },
     "filters": {
         # The API tells whoever meets a busy account to try again, and logs it itself.
         "but_503": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: getattr(record, "status_code", None) != 503,
-        }
+        },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Refused requests (403, 404...) are answers, not troubles of ours.
     "loggers": {

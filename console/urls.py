@@ -5,9 +5,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from console import health
 from console.account_page import account_page
 from console.home import home
 from console.overview import overview
+from reports.views.audit_log import operator_audit_log, operator_audit_log_csv
 
 handler400 = "console.refusal.bad_request"
 handler403 = "console.refusal.refusal"
@@ -16,6 +18,8 @@ urlpatterns = [
     path("", home, name="home"),
     path("auth/", include("accounts.urls")),
     path("", include("billing.api.routes")),
+    path("operator/audit/", operator_audit_log, name="operator-audit-log"),
+    path("operator/audit/events.csv", operator_audit_log_csv, name="operator-audit-log-csv"),
     path("operator/", include("billing.operator_urls")),
     path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),
@@ -26,6 +30,10 @@ urlpatterns = [
     ),
     path("accounts/<slug:company>/", include("billing.urls")),
     path("accounts/<slug:company>/", include("reports.urls")),
+    # Answered by console.health.answer_probes already; here, so that nobody takes the addresses.
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path(
         "favicon.ico",
         login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}img/favicon.svg")),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from reports.views import (
+    audit_log,
     exports,
     saved_views,
     statement_activity,
@@ -14,6 +15,8 @@ from reports.views import (
 )
 
 urlpatterns = [
+    path("audit/", audit_log.audit_log, name="audit-log"),
+    path("audit/events.csv", audit_log.audit_log_csv, name="audit-log-csv"),
     path("transactions/", transaction_list.transaction_list, name="transaction-list"),
     path("transactions/totals/", transaction_list.transaction_totals, name="transaction-totals"),
     path("transactions/views/save/", saved_views.view_save, name="view-save"),

@@ -132,7 +132,7 @@ def alert_delete(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     access.require_alert(alert.account)
     if request.method == "POST":
         try:
-            alerts.remove(alert=alert)
+            alerts.remove(alert=alert, by=access.user)
         except StartAgain:
             trouble = _try_again()
         else:
@@ -205,7 +205,7 @@ def _change(
     request: HttpRequest, access: Access, alert: Alert, form: AlertForm
 ) -> HttpResponse | None:
     def verb() -> Alert:
-        return alerts.change(alert=alert, **form.cleaned_data)
+        return alerts.change(alert=alert, **form.cleaned_data, by=access.user)
 
     try:
         changed = _attempt(form, verb)

@@ -5,7 +5,6 @@ Statements do this by themselves (``operator_statements``); by hand is for what 
 
 from __future__ import annotations
 
-from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,6 +16,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import operator_or_404
+from accounts.audit_actions import AuditAction
 from accounts.models import User
 from billing import payment_figures, settlement
 from billing.gateways.protocol import Fact, What
@@ -25,6 +25,7 @@ from billing.models import Arrival, ArrivalState, Payment, PaymentState
 from billing.models.arrivals import BY_HAND
 from billing.operator_forms import ConfirmForm
 from billing.payment_figures import PaymentFiguresChanged, holder_of
+from billing.payment_trail import note
 from billing.views.operator_reading import (
     GATEWAY,
     Change,
@@ -137,9 +138,15 @@ def _confirm(request: HttpRequest, operator: User, payment: Payment, form: Confi
             currency=payment.currency,
             about=f"{about}: {typed['note']}" if typed["note"] else about,
         )
-        looked = partial(payment_figures.check, request.POST.get("shown", ""))
+
+        def first_of_all(locked: Payment) -> None:
+            """In the transaction that credits it."""
+            payment_figures.check(request.POST.get("shown", ""), locked)
+            what = AuditAction.BANK_TRANSFER_CONFIRMED
+            note(locked, what, typed["amount"], about=fact.about, by=operator)
+
         try:
-            settlement.learn_about(payment, [fact], by=operator, first=looked)
+            settlement.learn_about(payment, [fact], by=operator, first=first_of_all)
         except PaymentFiguresChanged as refusal:
             # By this form itself, when it was sent twice at once.
             first = there.first()

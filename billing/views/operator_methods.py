@@ -28,7 +28,7 @@ def method_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def method_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Limits, step, fee, and whether it is offered. Payments that were asked for keep theirs."""
-    operator_or_404(request.user)
+    operator = operator_or_404(request.user)
     method = get_object_or_404(PaymentMethod, pk=pk)
     form = MethodForm(method)
     trouble = ""
@@ -38,7 +38,7 @@ def method_edit(request: HttpRequest, pk: int) -> HttpResponse:
             typed = dict(form.cleaned_data)
             shown = typed.pop("shown")
             try:
-                payment_methods.edit(method, shown=shown, **typed)
+                payment_methods.edit(method, shown=shown, by=operator, **typed)
             except payment_methods.MethodChanged as error:
                 method = error.method
                 trouble = _(

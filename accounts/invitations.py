@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -218,11 +219,14 @@ def accept_as_new(*, token: str, name: str, password: str) -> Membership:
 
     Raises Unusable, also on a second call, and SignInFirst where the address is somebody's.
     """
+    find(token)
+    # Slow on purpose, so before the lock, which others wait for.
+    hashed = make_password(password)
     with transaction.atomic():
         found = _lock_and_find(token)
         try:
             with transaction.atomic():
-                user = User.objects.create_user(found.email, password, name=name)
+                user = User.objects.create(email=found.email, name=name, password=hashed)
         except IntegrityError as error:
             raise SignInFirst(
                 _("There is somebody with this address already: sign in to accept.")

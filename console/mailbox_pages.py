@@ -51,7 +51,8 @@ def mailbox_html(request: HttpRequest, name: str) -> HttpResponse:
     mail = _mail_or_404(name)
     if not mail.html:
         raise Http404
-    return HttpResponse(mail.html)
+    # Links lead out of the frame, in which no page of the console would be shown.
+    return HttpResponse(mail.html.replace("<head>", '<head><base target="_blank">', 1))
 
 
 def _mail_or_404(name: str) -> mailbox.Mail:

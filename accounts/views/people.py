@@ -130,9 +130,7 @@ def _sorted(found: QuerySet[Membership]) -> QuerySet[Membership]:
         .select_related("user", "account")
         .annotate(
             called=Lower(
-                Coalesce(
-                    NullIf("user__name", Value("")), "user__email", output_field=CharField()
-                )
+                Coalesce(NullIf("user__name", Value("")), "user__email", output_field=CharField())
             ),
             below=Case(When(account=F("master"), then=0), default=1),
         )

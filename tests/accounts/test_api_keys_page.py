@@ -78,7 +78,7 @@ def test_a_key_is_shown_once_and_opens_the_api_until_it_is_revoked(cast):
     assert row.scopes == ["balance:read", "charges:write"]
 
     def ask() -> int:
-        address = "/api/v1/accounts/nile/balance"
+        address = "/api/v1/masters/nile/accounts/marketing/balance"
         return Client().get(address, headers={"Authorization": f"Bearer {key}"}).status_code
 
     assert ask() == 200

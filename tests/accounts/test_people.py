@@ -1,4 +1,4 @@
-"""Who sees a company's people, who changes their roles and removes them, and what never happens."""
+"""Who sees a company's people, changes their roles and removes them; and what never happens."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def mailbox(settings, tmp_path: Path, live_server) -> str:
 
 
 def test_somebody_is_invited_reads_the_mail_comes_in_and_goes_again(
-    page: Page, browser: Browser, cast, sign_in, look, mailbox
+    page: Page, browser: Browser, browser_context_args, cast, sign_in, look, mailbox
 ):
     cast.admin.name = "Aya Hassan"
     cast.admin.save()
@@ -56,13 +56,17 @@ def test_somebody_is_invited_reads_the_mail_comes_in_and_goes_again(
     expect(page.locator("#messages")).to_contain_text("mona@nile.example is invited")
     mail_all()
 
-    guest = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    guest = browser.new_context(**browser_context_args).new_page()
     guest.goto(mailbox)
     guest.get_by_role("link", name=re.compile("Aya Hassan invites you")).click()
     frame = guest.frame_locator("iframe")
     expect(frame.get_by_role("heading", level=1)).to_contain_text("Nile Retail Group")
     look(guest, "mailbox-mail")
-    guest.locator("pre").get_by_role("link").click()
+    with guest.context.expect_page() as opened:
+        frame.get_by_role("link", name="Look at the invitation").click()
+    heading(opened.value, "Invitation to Nile Retail Group")
+    opened.value.close()
+    guest.get_by_role("link", name="/invitations/").click()
     heading(guest, "Invitation to Nile Retail Group")
     look(guest, "invitation")
     guest.get_by_label("Your name").fill("Mona Adel")
@@ -91,7 +95,7 @@ def test_somebody_is_invited_reads_the_mail_comes_in_and_goes_again(
     search.fill("")
     expect(page.locator("#people-table tbody tr")).to_have_count(6)
     look(page, "people")
-    page.get_by_role("link", name="Change role: Mona Adel").click()
+    page.get_by_role("link", name=re.compile("Change role.*Mona")).click()
     heading(page, "Change the role of Mona Adel")
     look(page, "person-role")
     page.get_by_role("radio", name=re.compile("^Subaccount admin")).check()
@@ -102,7 +106,7 @@ def test_somebody_is_invited_reads_the_mail_comes_in_and_goes_again(
     follow(guest, "People")
     expect(guest.locator("#people-table tbody tr")).to_have_count(3)
 
-    page.get_by_role("link", name="Remove: Mona Adel").click()
+    page.get_by_role("link", name=re.compile("Remove.*Mona")).click()
     heading(page, "Remove Mona Adel from Marketing")
     look(page, "person-remove")
     page.get_by_role("button", name="Remove", exact=True).click()
@@ -128,24 +132,25 @@ def test_an_admin_makes_a_key_keeps_it_and_revokes_it(page: Page, cast, sign_in,
     look(page, "api-key-made")
     page.get_by_role("link", name="I have kept it").click()
     look(page, "api-keys")
-    page.get_by_role("link", name=re.compile("Revoke: SMS gateway")).click()
+    page.get_by_role("link", name=re.compile("Revoke.*SMS gateway")).click()
     look(page, "api-key-revoke")
     page.get_by_role("button", name="Revoke the key").click()
     expect(page.get_by_role("heading", name="Revoked keys")).to_be_visible()
     look(page, "api-keys-revoked")
 
 
-def test_without_scripts_one_invites_and_withdraws(browser: Browser, cast, live_server, sign_in):
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, cast.marketing_admin)
-    page.goto(f"{live_server.url}/accounts/nile/people/invite/")
-    page.get_by_label("E-mail address").fill("mona@nile.example")
-    page.get_by_role("button", name="Send the invitation").click()
-    expect(page.locator("#messages")).to_contain_text("mona@nile.example is invited")
-    page.get_by_role("button", name="Withdraw: mona@nile.example").click()
-    expect(page.locator("#messages")).to_contain_text("is withdrawn")
-    expect(page.get_by_text("Open invitations")).to_have_count(0)
-    page.goto(f"{live_server.url}/accounts/nile/people/?q=nobody-here")
-    expect(page.get_by_role("heading", name="Nobody found")).to_be_visible()
-    context.close()
+def test_without_scripts_one_invites_and_withdraws(
+    browser: Browser, browser_context_args, cast, live_server, sign_in
+):
+    with browser.new_context(**browser_context_args, java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, cast.marketing_admin)
+        page.goto(f"{live_server.url}/accounts/nile/people/invite/")
+        page.get_by_label("E-mail address").fill("mona@nile.example")
+        page.get_by_role("button", name="Send the invitation").click()
+        expect(page.locator("#messages")).to_contain_text("mona@nile.example is invited")
+        page.get_by_role("button", name=re.compile("Withdraw.*mona")).click()
+        expect(page.locator("#messages")).to_contain_text("is withdrawn")
+        expect(page.get_by_text("Open invitations")).to_have_count(0)
+        page.goto(f"{live_server.url}/accounts/nile/people/?q=nobody-here")
+        expect(page.get_by_role("heading", name="Nobody found")).to_be_visible()

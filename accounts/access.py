@@ -13,6 +13,16 @@ balance mode and to set their spending caps; to see all is to see the whole tree
 has suspended, only an operator restores. Alerts are set for accounts with a balance of their own,
 and only those are topped up: for a shared subaccount one tops up the master account.
 
+| role             | sees people  | invites, changes roles, removes       | keys of the API |
+|------------------|--------------|---------------------------------------|-----------------|
+| member           | no           | no                                    | no              |
+| subaccount admin | of own       | of own, but not the master's people   | no              |
+| finance          | of all       | no                                    | no              |
+| master admin     | of all       | all                                   | makes, revokes  |
+| operator         | of all       | no                                    | sees            |
+
+Nobody raises their own role, and a company's last master admin stays one: ``accounts.people``.
+
 What one may not see answers 404; what one may see but not do answers 403 with a sentence.
 """
 
@@ -101,6 +111,54 @@ class Access:
         return is_allocated and self.pays_for(account)
 
     @property
+    def administered(self) -> set[int]:
+        """The ids of the subaccounts of which the person is an admin."""
+        return {pk for pk, role in self.roles.items() if role == Role.SUBACCOUNT_ADMIN}
+
+    @property
+    def sees_people(self) -> bool:
+        """Whether the person may see who belongs to the company, or to part of it."""
+        return self.sees_tree or bool(self.administered)
+
+    @property
+    def people(self) -> QuerySet[Membership]:
+        """The memberships that the person may see: all of the company, or of own subaccounts."""
+        found = Membership.objects.filter(master=self.company)
+        return found if self.sees_tree else found.filter(account__in=self.administered)
+
+    @property
+    def invitable(self) -> AccountQuerySet:
+        """The accounts to which the person may invite. A closed one takes nobody any more."""
+        open_ones = self.accounts.exclude(state=State.CLOSED)
+        return open_ones if self.can_manage else open_ones.filter(pk__in=self.administered)
+
+    @property
+    def can_invite_any(self) -> bool:
+        """Whether there may be an account to which the person invites."""
+        return self.can_manage or bool(self.administered)
+
+    def can_invite(self, account: int) -> bool:
+        """Whether the person may invite to this account of the company, in any of its roles."""
+        return self.can_manage or account in self.administered
+
+    def can_change_person(self, account: int, *, of_master: bool) -> bool:
+        """Whether the person may change roles at this account, and end them.
+
+        ``of_master``: whether it is about somebody who also belongs to the master account.
+        """
+        return self.can_manage or (account in self.administered and not of_master)
+
+    @property
+    def can_make_keys(self) -> bool:
+        """Whether the person may make and revoke the company's keys of the API."""
+        return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
+
+    @property
+    def sees_keys(self) -> bool:
+        """Whether the person may see which keys of the API the company has."""
+        return self.user.is_staff or self.can_make_keys
+
+    @property
     def can_switch(self) -> bool:
         """Whether the person has another company to go to; one query."""
         companies: AccountQuerySet = Account.objects.companies_of(self.user)
@@ -185,6 +243,52 @@ class Access:
                 % names
             )
 
+    def require_people(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may see who belongs here."""
+        if not self.sees_people:
+            raise PermissionDenied(
+                _("Who belongs to the company is for its admins and finance staff to see.")
+            )
+
+    def require_invite_any(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may invite at all."""
+        if not self.can_invite_any:
+            raise PermissionDenied(
+                _("Only an admin of the company, or of a subaccount, can invite people.")
+            )
+
+    def require_invite(self, account: Account) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may invite to the account."""
+        if not self.can_invite(account.pk):
+            raise PermissionDenied(
+                _("Only an admin of %(name)s, or of the master account, can invite people to it.")
+                % {"name": account.name}
+            )
+
+    def require_change_person(self, account: int, *, of_master: bool) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may change that role."""
+        if self.can_change_person(account, of_master=of_master):
+            return
+        raise PermissionDenied(
+            _("People of the master account are for its own admins to change.")
+            if of_master and self.administered
+            else _("Only an admin can change people's roles and remove people.")
+        )
+
+    def require_make_keys(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may make and revoke keys."""
+        if not self.can_make_keys:
+            raise PermissionDenied(
+                _("Only an admin of the master account can make and revoke keys of the API.")
+            )
+
+    def require_keys(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may see the keys."""
+        if not self.sees_keys:
+            raise PermissionDenied(
+                _("The keys of the API are for admins of the master account to see.")
+            )
+
     @property
     def role_label(self) -> str | Promise:
         """The person's highest role here, for display."""
@@ -220,13 +324,13 @@ def access_or_404(user: User | AnonymousUser, company: str) -> Access:
     master = Account.objects.companies_of(user).filter(code=company).first()
     if master is None or isinstance(user, AnonymousUser):
         raise Http404
-    roles = {
-        account: Role(role)
-        for account, role in Membership.objects.filter(user=user, master=master).values_list(
-            "account", "role"
-        )
-    }
-    return Access(user=user, company=master, roles=roles)
+    return Access(user=user, company=master, roles=roles_in(user, master))
+
+
+def roles_in(user: User, company: Account) -> dict[int, Role]:
+    """The person's roles in the company, by the account's id. One query."""
+    found = Membership.objects.filter(user=user, master=company)
+    return {account: Role(role) for account, role in found.values_list("account", "role")}
 
 
 def operator_or_404(user: User | AnonymousUser) -> User:

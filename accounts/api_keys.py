@@ -15,14 +15,22 @@ import re
 import secrets
 from collections.abc import Collection
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import Error, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext as _
 
+from accounts import audit
+from accounts.audit_actions import AuditAction
+from accounts.locking import lock_company
 from accounts.models import Account, ApiKey, Scope, User
+from accounts.refusals import Refused
 
 logger = logging.getLogger(__name__)
+
+MOST_OF_A_COMPANY = 50
 
 # Begins with its public name, and is recognised by those who scan code for secrets.
 _KEY = re.compile(r"(cck_[a-z2-7]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -57,14 +65,38 @@ class Bearer(NamedTuple):
     use_is_stale: bool
 
 
+class TooManyKeys(Refused):
+    """A company has so many keys that nobody could know them all."""
+
+
+class KeyMadeAlready(Refused):
+    """The same form was sent before; its ``row`` was made then, and its key shown then."""
+
+    def __init__(self, row: ApiKey) -> None:
+        super().__init__(
+            _(
+                "The key %(prefix)s was made already, and shown then: it cannot be shown again."
+                " If you have not kept it, revoke it and make another."
+            )
+            % {"prefix": row.prefix}
+        )
+        self.row = row
+
+
 def create(
-    *, name: str, scopes: Collection[Scope], master: Account | None, by: User | None = None
+    *,
+    name: str,
+    scopes: Collection[Scope],
+    master: Account | None,
+    by: User | None = None,
+    form: UUID | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key for the company ``master``, or for the whole platform where that is None.
 
     Gives back the row and the key itself, which nobody can read again. Called twice, it makes two
-    keys. Raises ValidationError for a blank name, no scope or an unknown one, and ValueError for
-    a subaccount.
+    keys, unless both calls name the same ``form``: then the second raises KeyMadeAlready. Raises
+    ValidationError for a blank name, no scope or an unknown one, TooManyKeys, and ValueError for a
+    subaccount.
     """
     if master is not None and not master.is_master:
         raise ValueError(f"{master.code} is a subaccount: a key is for a master account")
@@ -78,21 +110,56 @@ def create(
         master=master,
         scopes=sorted({str(scope) for scope in scopes}),
         created_by=by,
+        form=form,
     )
-    row.full_clean(exclude=["master", "created_by", "last_used_at", "revoked_at"])
-    row.save(force_insert=True)
+    row.full_clean(exclude=["master", "created_by", "form", "last_used_at", "revoked_at"])
+    with transaction.atomic():
+        if master is not None:
+            # Then two who send the same form come one after the other, too.
+            lock_company(master)
+            _require_new_and_few(master, form)
+        row.save(force_insert=True)
+        audit.record(
+            action=AuditAction.KEY_MADE,
+            by=by,
+            master=master,
+            after={"prefix": row.prefix, "scopes": row.scopes},
+            about=row.name,
+        )
     return row, key
 
 
-def revoke(*, prefix: str) -> ApiKey:
+def _require_new_and_few(master: Account, form: UUID | None) -> None:
+    before = ApiKey.objects.filter(master=master, form=form).first() if form else None
+    if before is not None:
+        raise KeyMadeAlready(before)
+    count = ApiKey.objects.filter(master=master, revoked_at__isnull=True).count()
+    if count >= MOST_OF_A_COMPANY:
+        raise TooManyKeys(
+            _("%(company)s has %(count)d keys, and cannot have more: revoke those not in use.")
+            % {"company": master.name, "count": count}
+        )
+
+
+def revoke(*, prefix: str, by: User | None = None) -> ApiKey:
     """Revoke the key for good; the next request with it is refused, in every process.
 
     A second call changes nothing. Raises ApiKey.DoesNotExist for an unknown prefix.
     """
-    ApiKey.objects.filter(prefix=prefix, revoked_at__isnull=True).update(
-        revoked_at=Greatest(Now(), F("created_at"))
-    )
-    return ApiKey.objects.get(prefix=prefix)
+    with transaction.atomic():
+        revoked = ApiKey.objects.filter(prefix=prefix, revoked_at__isnull=True).update(
+            revoked_at=Greatest(Now(), F("created_at"))
+        )
+        row = ApiKey.objects.get(prefix=prefix)
+        if revoked:
+            audit.record(
+                action=AuditAction.KEY_REVOKED,
+                by=by,
+                master=row.master_id,
+                before={"prefix": prefix},
+                about=row.name,
+            )
+    return row
 
 
 def find(key: str) -> Bearer | None:

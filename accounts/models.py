@@ -1,4 +1,4 @@
-"""Who there is: users, master accounts with their subaccounts, memberships and keys of the API.
+"""Who there is: users, master accounts with their subaccounts, memberships, invitations, API keys.
 
 What PostgreSQL itself refuses stands here as constraints and in ``migrations/`` as SQL:
 a second level of accounts, a changed code or currency, a deleted account, a membership whose role
@@ -17,6 +17,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +25,18 @@ from accounts.audit_events import AuditEvent  # noqa: F401 - Django looks for mo
 from accounts.users import User
 from console import money
 
-__all__ = ["Account", "ApiKey", "BalanceMode", "Membership", "Role", "Scope", "State", "User"]
+__all__ = [
+    "Account",
+    "ApiKey",
+    "BalanceMode",
+    "Invitation",
+    "InvitationEnd",
+    "Membership",
+    "Role",
+    "Scope",
+    "State",
+    "User",
+]
 
 # Python and PostgreSQL read it alike: "$" would let a line break pass in Python.
 CODE_PATTERN = r"\A[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z"
@@ -295,6 +307,8 @@ class ApiKey(models.Model):
     scopes = ArrayField(models.CharField(max_length=30, choices=Scope.choices))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    # The form that asked for it: sent twice, it makes one key.
+    form = models.UUIDField(null=True, editable=False)
     # To the minute, roughly: see ``accounts.api_keys.note_use``.
     last_used_at = models.DateTimeField(_("last used"), null=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True)
@@ -317,6 +331,7 @@ class ApiKey(models.Model):
                 condition=Q(scopes__contained_by=Scope.values), name="api_key_scopes_are_known"
             ),
             models.CheckConstraint(condition=Q(scopes__len__gt=0), name="api_key_has_a_scope"),
+            models.UniqueConstraint(fields=["master", "form"], name="api_key_once_a_form"),
             models.CheckConstraint(
                 condition=Q(revoked_at__isnull=True) | Q(revoked_at__gte=F("created_at")),
                 name="api_key_revoked_after_created",
@@ -329,3 +344,78 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
+
+
+class InvitationEnd(models.TextChoices):
+    """What became of an invitation that is no longer open."""
+
+    ACCEPTED = "accepted", _("Accepted")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    REPLACED = "replaced", _("Sent again")
+
+
+class Invitation(models.Model):
+    """One mail that offers somebody a role at an account; sent again, it is another one.
+
+    Born and ended in ``accounts.invitations``. The link's token is not here: it is made of
+    ``nonce`` and the server's secret key, so that who reads this table alone can open none.
+    """
+
+    master = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invitations")
+    email = models.EmailField(_("e-mail address"), max_length=254)
+    role = models.CharField(_("role"), max_length=20, choices=Role.choices)
+    nonce = models.CharField(max_length=43, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(_("invited"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("valid until"))
+    mailed_at = models.DateTimeField(null=True)
+    ended = models.CharField(max_length=10, choices=InvitationEnd.choices, blank=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        indexes = [
+            models.Index(fields=["invited_by", "created_at"], name="invitation_by_person"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["master", "account", "email"],
+                condition=Q(ended=""),
+                name="invitation_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(account=F("master_id"), role__in=MASTER_ROLES)
+                | (~Q(account=F("master")) & Q(role__in=[Role.MEMBER, Role.SUBACCOUNT_ADMIN])),
+                name="invitation_role_fits_account",
+            ),
+            models.CheckConstraint(
+                condition=Q(email=Lower("email")), name="invitation_email_is_lower_case"
+            ),
+            models.CheckConstraint(
+                condition=Q(digest__regex=r"\A[0-9a-f]{64}\Z"), name="invitation_digest_is_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended="", ended_at__isnull=True, ended_by__isnull=True)
+                | Q(
+                    ended__in=InvitationEnd.values,
+                    ended_at__isnull=False,
+                    ended_by__isnull=False,
+                ),
+                name="invitation_end_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="invitation_is_valid_for_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} {self.role} {self.account_id}"
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its link is too old, whatever became of it."""
+        return self.expires_at <= timezone.now()

@@ -55,6 +55,8 @@ EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
+# Where mails are kept instead of sent, for anybody to read: only `manage.py demo` sets it.
+DEMO_MAILBOX: Path | None = None
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Credit console <console@localhost>")
 # Where the links in mails of the worker lead: no request tells it where it is. A host that is a
 # pattern is no address, so there it has to be said.

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.views.invitations import invitation
 from console import health
 from console.account_page import account_page
 from console.home import home
@@ -28,12 +29,15 @@ urlpatterns = [
         account_page,
         name="subaccount-detail",
     ),
+    path("accounts/<slug:company>/", include("accounts.company_urls")),
+    path("invitations/<str:token>/", invitation, name="invitation"),
     path("accounts/<slug:company>/", include("billing.urls")),
     path("accounts/<slug:company>/", include("reports.urls")),
     # Answered by console.health.answer_probes already; here, so that nobody takes the addresses.
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("demo/mailbox/", include("console.mailbox_urls")),
     path(
         "favicon.ico",
         login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}img/favicon.svg")),

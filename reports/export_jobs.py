@@ -26,7 +26,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import audit
 from accounts.access import Access, access_or_404
+from accounts.audit_actions import AuditAction
 from accounts.models import User
 from billing import jobs
 from billing.locking import clock
@@ -124,6 +126,13 @@ def order(
             created_at=clock(),
         )
         jobs.order(MAKE, {"export_id": str(export.pk)})
+        audit.record(
+            action=AuditAction.EXPORT_ORDERED,
+            by=access.user,
+            master=access.company,
+            after={"format": format, "rows": rows},
+            about=export.file_name,
+        )
     return export, True
 
 

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import get_timezone_location
 from django import template
+from django.conf import settings
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -103,3 +105,9 @@ def zone_name(company: Zoned) -> str:
         return company.time_zone
     language = (get_language() or "en").replace("-", "_")
     return get_timezone_location(company.time_zone, locale=language, return_city=True)
+
+
+@register.simple_tag
+def demo_mailbox() -> str:
+    """The address of the demo's mailbox; empty where this is no demo."""
+    return reverse("mailbox-list") if settings.DEMO_MAILBOX is not None else ""

@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import audit
 from accounts.access import Access, access_or_404
+from accounts.audit_actions import AuditAction
 from console.htmx import wants_fragment
 from reports import export_jobs
 from reports.export_tables import ExportTable
@@ -123,6 +125,7 @@ def export_file(request: HttpRequest, company: str, pk: uuid.UUID) -> HttpRespon
         messages.info(request, _("There is no file (any more): make the export again."))
         return redirect("export-list", company=company)
     kind = FORMATS[export.format]
+    _tell(access, export.format, export.file_name)
     header = disposition(access.company, export.file_name, export.format)
     return _download(file, kind.content_type, header)
 
@@ -179,8 +182,21 @@ def _at_once(access: Access, format: str, query: str) -> StreamingHttpResponse:
         file.close()
         raise
     file.seek(0)
-    header = file_name(access.company, filters, format).disposition
+    name = file_name(access.company, filters, format)
+    _tell(access, format, name.full)
+    header = name.disposition
     return _download(file, FORMATS[format].content_type, header)
+
+
+def _tell(access: Access, format: str, name: str) -> None:
+    """Write down who has taken which books along."""
+    audit.record(
+        action=AuditAction.EXPORT_DOWNLOADED,
+        by=access.user,
+        master=access.company,
+        after={"format": format},
+        about=name,
+    )
 
 
 def _download(file: Any, content_type: str, header: str) -> StreamingHttpResponse:

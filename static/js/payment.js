@@ -1,26 +1,12 @@
 // Amounts to choose from fill the field at once; without JavaScript the button asks the server.
 document.addEventListener("click", (event) => {
   const preset = event.target.closest("#payment-form button[name=preset]");
-  if (preset) {
-    event.preventDefault();
-    const field = preset.form.elements.amount;
-    field.value = preset.value;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-    return;
-  }
-  const copy = event.target.closest("button[data-copy]");
-  if (!copy) return;
-  navigator.clipboard.writeText(copy.dataset.copy).then(() => {
-    const announcer = document.getElementById("announcer");
-    copy.querySelector("span").textContent = copy.dataset.copied;
-    if (announcer) announcer.textContent = copy.dataset.copied;
-  }, () => select(document.getElementById("pay-code")));
+  if (!preset) return;
+  event.preventDefault();
+  const field = preset.form.elements.amount;
+  field.value = preset.value;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
 });
-
-// Where the browser does not let us copy, the code is at least marked.
-function select(element) {
-  getSelection().selectAllChildren(element);
-}
 
 // How long is left to pay, to the second on the last day.
 function count() {
@@ -38,15 +24,10 @@ function count() {
   }
 }
 
-function show() {
-  if (navigator.clipboard) for (const copy of document.querySelectorAll("button[data-copy]")) copy.hidden = false;
-  count();
-}
-
-show();
+count();
 setInterval(count, 1000);
 // The page's body comes anew when the payment has moved on.
-document.addEventListener("htmx:oobAfterSwap", show);
+document.addEventListener("htmx:oobAfterSwap", count);
 
 // An answer that did not come is no answer: ask again in a while.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {

@@ -41,6 +41,7 @@ class Command(BaseCommand):
         if "BASE_URL" not in os.environ:
             # The port is known only here, and the worker's mails lead to it.
             settings.BASE_URL = f"http://localhost:{port}"
+        _keep_mails()
         sandbox = stripe_sandbox.prepare()
         self.stdout.write("Preparing the demo...")
         self.stdout.flush()
@@ -70,6 +71,13 @@ class Command(BaseCommand):
         others = [f"    {b}  ({a})" for a, b, _ in everyone[3:]]
         more = ["  Others, with the same password:", *others]
         return "\n".join(["", f"  {address}", "", *people, "", *more, "", "  Ctrl-C ends it.", ""])
+
+
+def _keep_mails() -> None:
+    """Show mails on a page rather than in the log; a mail server that was asked for is used."""
+    if settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
+        settings.DEMO_MAILBOX = settings.BASE_DIR / "var" / "mailbox"
+        settings.EMAIL_BACKEND = "console.mailbox.Backend"
 
 
 @contextmanager

@@ -20,10 +20,20 @@ from django.db.models.functions import Lower
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from accounts.users import User
+from accounts.users import SignIn, User
 from console import money
 
-__all__ = ["Account", "ApiKey", "BalanceMode", "Membership", "Role", "Scope", "State", "User"]
+__all__ = [
+    "Account",
+    "ApiKey",
+    "BalanceMode",
+    "Membership",
+    "Role",
+    "Scope",
+    "SignIn",
+    "State",
+    "User",
+]
 
 # Python and PostgreSQL read it alike: "$" would let a line break pass in Python.
 CODE_PATTERN = r"\A[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z"
@@ -127,6 +137,13 @@ class Account(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.ACTIVE
     )
+    # Rules for the people of a master account: see ``accounts.sign_in_rules``.
+    needs_second_factor = models.BooleanField(
+        _("second factor needed"), default=False, db_default=False
+    )
+    confirm_above = models.DecimalField(
+        _("confirm transfers above"), max_digits=20, decimal_places=6, null=True, blank=True
+    )
     created_at = models.DateTimeField(_("opened"), auto_now_add=True)
 
     objects: ClassVar[AccountManager] = AccountManager()
@@ -180,6 +197,15 @@ class Account(models.Model):
                 )
                 | (~Q(master=F("id")) & Q(country="", currency="", time_zone="")),
                 name="account_only_master_has_country_currency_zone",
+            ),
+            models.CheckConstraint(
+                condition=Q(master=F("id"))
+                | Q(needs_second_factor=False, confirm_above__isnull=True),
+                name="account_only_master_has_sign_in_rules",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirm_above__isnull=True) | Q(confirm_above__gte=0),
+                name="account_confirm_above_is_not_negative",
             ),
         ]
 

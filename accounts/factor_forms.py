@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from allauth.core.internal.cryptokit import normalize_user_code
@@ -14,6 +15,8 @@ from django import forms
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from accounts.adapter import SecondFactorAdapter
 
 # A code is good for three periods of 30 seconds, and only once within them.
 CODE_LIFE = 120
@@ -42,12 +45,16 @@ class _Code:
         )
 
     def clean_code(self) -> str:
+        typed = normalize_user_code(self.cleaned_data["code"])  # type: ignore[attr-defined]
+        digest = sha256(typed.encode()).hexdigest()
+        key = f"second-factor:{self.user.pk}:{digest}"  # type: ignore[attr-defined]
+        if cache.get(key):
+            raise get_adapter().validation_error("code_was_used")
         code: str = super().clean_code()  # type: ignore[misc]
         used: Authenticator = self.authenticator  # type: ignore[attr-defined]
-        if used.type == Authenticator.Type.TOTP:
-            key = f"second-factor:{used.user_id}:{normalize_user_code(code)}"
-            if not cache.add(key, "used", timeout=CODE_LIFE):
-                raise get_adapter().validation_error("code_was_used")
+        # Of two that come at once, one adds it.
+        if used.type == Authenticator.Type.TOTP and not cache.add(key, 1, timeout=CODE_LIFE):
+            raise get_adapter().validation_error("code_was_used")
         return code
 
 
@@ -59,11 +66,43 @@ class CodeAgainForm(_Code, codes.ReauthenticateForm):  # type: ignore[misc]
     """Proving once more who one is."""
 
 
+class _CredentialField(forms.JSONField):
+    """JSON as a browser sends it: short, and neither nested deep nor with huge numbers."""
+
+    LONGEST = 50_000
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > self.LONGEST:
+            raise get_adapter().validation_error("passkey_failed")
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            raise get_adapter().validation_error("passkey_failed") from error
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        """Never shown again: the browser makes another one."""
+        return ""
+
+    def prepare_value(self, value: Any) -> str:
+        return ""
+
+
+def _credential_field() -> _CredentialField:
+    said = SecondFactorAdapter.error_messages["passkey_failed"]
+    return _CredentialField(
+        widget=forms.HiddenInput, error_messages={"invalid": said, "required": said}
+    )
+
+
 class _Credential:
     """What a browser's passkey has answered.
 
     The library that reads it raises whatever it meets in bytes that a client made up.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["credential"] = _credential_field()  # type: ignore[attr-defined]
 
     def clean_credential(self) -> Authenticator:
         try:
@@ -123,6 +162,7 @@ class NewPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].required = False
+        self.fields["credential"] = _credential_field()
 
     def clean(self) -> dict[str, Any]:
         try:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.reauthentication import stash_and_reauthenticate
@@ -62,12 +63,10 @@ def ask(request: HttpRequest) -> HttpResponse | None:
     if is_fresh(request):
         return None
     state = {"path": request.get_full_path(), "at": time.time(), "body": None}
-    if request.method == "POST" and request.content_type != "multipart/form-data":
+    if request.method == "POST" and not request.FILES:
         state["body"] = request.POST.urlencode()
-    answer: HttpResponse = stash_and_reauthenticate(
-        request, state, "accounts.reauthentication.resume"
-    )
-    return answer
+    stash_and_reauthenticate(request, state, "accounts.reauthentication.resume")
+    return redirect(get_adapter().get_reauthentication_methods(request.user)[0]["url"])
 
 
 def fresh_proof_required(
@@ -140,7 +139,10 @@ def _note_new_factor(
     """Setting up a factor needs a fresh proof, and shows that one has it: a proof itself."""
     if authenticator.type in second_factor.FACTORS:
         record_authentication(
-            request, user, "mfa", id=authenticator.pk, type=authenticator.type, reauthenticated=True
+            request,
+            user,
+            "mfa",
+            id=authenticator.pk,
+            type=authenticator.type,
+            reauthenticated=True,
         )
-
-

@@ -18,6 +18,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.devices import device
+
 logger = logging.getLogger(__name__)
 
 
@@ -96,8 +98,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         try:
             return _cipher().decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
-            logger.error("A second factor cannot be read: was SECRET_KEY changed?")
+            logger.exception("A second factor cannot be read: was SECRET_KEY changed?")
             return base64.b32encode(secrets.token_bytes(20)).decode()
+
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:
+        """The browser's name is a better guess than a number."""
+        return device(context.request.headers.get("User-Agent", ""))
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
         """Not the last factor of somebody who needs one."""

@@ -106,7 +106,7 @@ class _Credential:
 
     def clean_credential(self) -> Authenticator:
         try:
-            return super().clean_credential()  # type: ignore[misc,no-any-return]
+            return super().clean_credential()  # type: ignore[misc]
         except ValidationError:
             raise
         except Exception as error:

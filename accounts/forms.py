@@ -29,6 +29,12 @@ def _label(form: Any, **labels: Any) -> None:
         field.widget.attrs.pop("placeholder", None)
 
 
+def _forgotten() -> str:
+    return format_html(
+        '<a href="{}">{}</a>', reverse("account_reset_password"), _("Forgotten your password?")
+    )
+
+
 class SignInForm(forms.LoginForm):  # type: ignore[misc]
     """E-mail address and password."""
 
@@ -67,9 +73,7 @@ class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]
             password1=_("New password"),
             password2=_("New password (again)"),
         )
-        self.fields["oldpassword"].help_text = format_html(
-            '<a href="{}">{}</a>', reverse("account_reset_password"), _("Forgotten your password?")
-        )
+        self.fields["oldpassword"].help_text = _forgotten()
 
 
 class PasswordAgainForm(forms.ReauthenticateForm):  # type: ignore[misc]
@@ -78,6 +82,7 @@ class PasswordAgainForm(forms.ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label(self, password=_("Password"))
+        self.fields["password"].help_text = _forgotten()
 
 
 class SignInRulesForm(fields.Form):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
@@ -88,7 +88,7 @@ def fresh_proof_required(
                     return asked
             return view(request, *args, **kwargs)
 
-        return guarded
+        return cast(View[P], guarded)
 
     return decorate
 
@@ -124,7 +124,7 @@ class ReplayMiddleware:
         is_here = waiting["path"] == request.get_full_path()
         if is_here and time.time() - waiting["at"] < PATIENCE and is_fresh(request):
             request.method = "POST"
-            request.POST = QueryDict(waiting["body"])  # type: ignore[assignment,misc]
+            request.POST = QueryDict(waiting["body"])
             request._files = MultiValueDict()  # type: ignore[attr-defined]
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -66,7 +65,10 @@ def who_needs(user: User) -> SecondFactorNeeded | None:
 
 
 class lead_to_set_up:  # noqa: N801 - a middleware, named as the others are
-    """Middleware: whoever needs a second factor and has none sets it up before any page."""
+    """Middleware: whoever needs a second factor and has none sets it up before any page.
+
+    They are led to their security page, which says who asks for it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -82,21 +84,12 @@ class lead_to_set_up:  # noqa: N801 - a middleware, named as the others are
         if request.user.is_authenticated and request.user.is_staff:
             try:
                 require(request.user)
-            except SecondFactorNeeded as needed:
-                return _lead(request, needed)
+            except SecondFactorNeeded:
+                return redirect("security")
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A company's page has found that its rules ask for one."""
         if isinstance(exception, SecondFactorNeeded):
-            return _lead(request, exception)
+            return redirect("security")
         return None
-
-
-def _lead(request: HttpRequest, needed: SecondFactorNeeded) -> HttpResponse:
-    waiting = messages.get_messages(request)
-    is_told = any(str(message) == needed.sentence for message in waiting)
-    waiting.used = False  # Looked at, and not shown yet.
-    if not is_told:
-        messages.warning(request, needed.sentence)
-    return redirect("security")

@@ -24,7 +24,6 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import SignIn
@@ -188,7 +187,7 @@ def _follow_password(*, request: HttpRequest, user: User, **rest: Any) -> None:
     """The session of whoever changed it has another key now; Django lets all others end."""
     if not request.session.session_key:
         request.session.save()
-    mine = SignIn.objects.filter(user=user, pk=request.session.get(MINE))
+    mine = SignIn.objects.filter(user=user, pk=request.session.get(MINE, 0))
     SignIn.objects.filter(user=user).exclude(pk__in=mine.values("pk")).delete()
     mine.update(session_key=request.session.session_key)
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from urllib.parse import urlsplit, urlunsplit
 
-import pytest
 from django.core.cache import cache
 from django.db import connection
 

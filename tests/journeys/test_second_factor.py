@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from allauth.mfa.models import Authenticator
 from playwright.sync_api import expect
 
 from accounts import sign_in_rules
-from allauth.mfa.models import Authenticator
 from tests.factories import PASSWORD, code_of
 
 

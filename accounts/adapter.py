@@ -58,7 +58,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             for method in methods
             if method["id"] in words
         ]
+        if stronger and not self._has_app(user):
+            # The code would be one of the recovery codes: nobody's first choice.
+            stronger.reverse()
         return stronger or methods
+
+    def _has_app(self, user: Any) -> bool:
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415 - not while apps load
+
+        found: bool = Authenticator.objects.filter(
+            user_id=user.pk, type=Authenticator.Type.TOTP
+        ).exists()
+        return found
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Closed."""

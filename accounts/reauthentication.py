@@ -24,6 +24,7 @@ from allauth.mfa.signals import authenticator_added
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.datastructures import MultiValueDict
@@ -65,8 +66,11 @@ def ask(request: HttpRequest) -> HttpResponse | None:
     state = {"path": request.get_full_path(), "at": time.time(), "body": None}
     if request.method == "POST" and not request.FILES:
         state["body"] = request.POST.urlencode()
+    ways = get_adapter().get_reauthentication_methods(request.user)
+    if not ways:
+        raise PermissionDenied(_("You have no password yet: reset it first, and sign in with it."))
     stash_and_reauthenticate(request, state, "accounts.reauthentication.resume")
-    return redirect(get_adapter().get_reauthentication_methods(request.user)[0]["url"])
+    return redirect(ways[0]["url"])
 
 
 def fresh_proof_required(
@@ -114,8 +118,12 @@ class ReplayMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *about: Any) -> None:
-        """Make the GET the POST that it was. The token was checked when it first came."""
-        if request.method != "GET" or not request.user.is_authenticated:
+        """Make the GET the POST that it was. The token was checked when it first came.
+
+        Another page means that the person went elsewhere; fragments of one that is open do not.
+        """
+        is_page = getattr(about[0], "login_required", True) and "HX-Request" not in request.headers
+        if request.method != "GET" or not is_page or not request.user.is_authenticated:
             return
         waiting = request.session.get(WAITING)
         if waiting is None:

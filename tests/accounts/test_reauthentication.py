@@ -93,6 +93,9 @@ def test_with_a_second_factor_the_password_is_no_proof(cast, late):
 def test_what_waits_is_sent_only_at_its_own_page_and_only_at_once(cast, late, clock):
     late.post(MODE, {"to": "allocated"})
     late.post(AGAIN, {"password": PASSWORD})
+    # A fragment of another page that is open says nothing about where the person is.
+    late.get("/accounts/nile/", headers={"hx-request": "true"})
+    assert "form_to_send_again" in late.session
     late.get("/accounts/nile/")
     late.get(MODE)
     assert mode_of(cast.otp) == BalanceMode.SHARED

@@ -38,6 +38,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import second_factor
 from accounts.models import MASTER_ROLES, Account, AccountQuerySet, Membership, Role, State, User
 
 
@@ -163,6 +164,13 @@ class Access:
         """Whether the person has another company to go to; one query."""
         companies: AccountQuerySet = Account.objects.companies_of(self.user)
         return companies.exclude(pk=self.company.pk).exists()
+
+    def require_sign_in_rules(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may set the rules."""
+        if not self.can_manage:
+            raise PermissionDenied(
+                _("Only an admin of the master account can set how its people sign in.")
+            )
 
     def require_tree(self) -> None:
         """Raise PermissionDenied, with a sentence, unless the person sees the whole tree."""
@@ -320,7 +328,19 @@ def account_or_404(access: Access, code: str) -> Account:
 
 
 def access_or_404(user: User | AnonymousUser, company: str) -> Access:
-    """The person's access to the company with this code; Http404 when they have none there."""
+    """The person's access to the company with this code; Http404 when they have none there.
+
+    Raises SecondFactorNeeded when the company wants one and the person has none: the middleware
+    leads them to set it up.
+    """
+    access = reach_or_404(user, company)
+    if access.company.needs_second_factor:
+        second_factor.require(access.user, access.company)
+    return access
+
+
+def reach_or_404(user: User | AnonymousUser, company: str) -> Access:
+    """As ``access_or_404``, whether or not they have a second factor: for mails and refusals."""
     master = Account.objects.companies_of(user).filter(code=company).first()
     if master is None or isinstance(user, AnonymousUser):
         raise Http404

@@ -22,7 +22,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit_events import AuditEvent  # noqa: F401 - Django looks for models here
-from accounts.users import User
+from accounts.users import SignIn, User
 from console import money
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Membership",
     "Role",
     "Scope",
+    "SignIn",
     "State",
     "User",
 ]
@@ -140,6 +141,13 @@ class Account(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.ACTIVE
     )
+    # Rules for the people of a master account: see ``accounts.sign_in_rules``.
+    needs_second_factor = models.BooleanField(
+        _("second factor needed"), default=False, db_default=False
+    )
+    confirm_above = models.DecimalField(
+        _("confirm transfers above"), max_digits=20, decimal_places=6, null=True, blank=True
+    )
     created_at = models.DateTimeField(_("opened"), auto_now_add=True)
 
     objects: ClassVar[AccountManager] = AccountManager()
@@ -193,6 +201,15 @@ class Account(models.Model):
                 )
                 | (~Q(master=F("id")) & Q(country="", currency="", time_zone="")),
                 name="account_only_master_has_country_currency_zone",
+            ),
+            models.CheckConstraint(
+                condition=Q(master=F("id"))
+                | Q(needs_second_factor=False, confirm_above__isnull=True),
+                name="account_only_master_has_sign_in_rules",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirm_above__isnull=True) | Q(confirm_above__gte=0),
+                name="account_confirm_above_is_not_negative",
             ),
         ]
 

@@ -70,3 +70,23 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Addresses are kept in lower case: one person, one address."""
         super().clean()
         self.email = self.email.lower()
+
+
+class SignIn(models.Model):
+    """One session of a person, as their security page lists it. Kept by ``accounts.sign_ins``."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    session_key = models.CharField(max_length=40, unique=True, editable=False)
+    ip = models.GenericIPAddressField(_("IP address"), null=True)
+    user_agent = models.CharField(_("browser"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("signed in"))
+    # To the minute, roughly.
+    seen_at = models.DateTimeField(_("last seen"))
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        indexes = [models.Index(fields=["user", "-seen_at"], name="sign_in_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.ip}"

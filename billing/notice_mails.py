@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.access import Access, access_or_404
+from accounts.access import Access, reach_or_404
 from accounts.models import Account, User
 from billing import notices, transfers
 from billing.models import Notice, NoticeReader
@@ -89,7 +89,7 @@ def _send_one(notice: Notice, pk: int) -> int:
         if row is None or not notices.may_read(row.user, notice):
             return 0
         try:
-            access = access_or_404(row.user, notice.account.company.code)
+            access = reach_or_404(row.user, notice.account.company.code)
         except Http404:
             return 0
         compose(notice, row.user, access).send()

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 
-from accounts.access import access_or_404
+from accounts.access import reach_or_404
 from billing.api import problems
 from console.requests import Answer
 
@@ -18,7 +18,7 @@ def refusal(request: HttpRequest, exception: Exception) -> HttpResponse:
     match = request.resolver_match
     if match and "company" in match.kwargs:
         try:
-            context["access"] = access_or_404(request.user, match.kwargs["company"])
+            context["access"] = reach_or_404(request.user, match.kwargs["company"])
             context["layout"] = "base.html"
         except Http404:
             pass

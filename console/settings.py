@@ -20,6 +20,8 @@ env = Env()
 DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=True)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
+# Keys before this one: sign-ins and second factors that were made with them still hold.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
@@ -81,6 +83,7 @@ INSTALLED_APPS = [
     "reports",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_filters",
     "django_htmx",
@@ -119,9 +122,12 @@ MIDDLEWARE = [
     # Every page wants a signed-in person unless it says otherwise (login_not_required).
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.sign_ins.end_old_ones",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.second_factor.lead_to_set_up",
+    "accounts.reauthentication.ReplayMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -202,7 +208,31 @@ ACCOUNT_FORMS = {
     "reset_password": "accounts.forms.ForgottenPasswordForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
     "change_password": "accounts.forms.ChangePasswordForm",
+    "reauthenticate": "accounts.forms.PasswordAgainForm",
 }
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.factor_forms.CodeForm",
+    "authenticate_webauthn": "accounts.factor_forms.PasskeyForm",
+    "reauthenticate": "accounts.factor_forms.CodeAgainForm",
+    "reauthenticate_webauthn": "accounts.factor_forms.PasskeyAgainForm",
+    "login_webauthn": "accounts.factor_forms.PasskeySignInForm",
+    "activate_totp": "accounts.factor_forms.NewAppForm",
+    "add_webauthn": "accounts.factor_forms.NewPasskeyForm",
+    "edit_webauthn": "accounts.factor_forms.RenamePasskeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Credit console"
+# Clocks differ, and people type: the code before and the one after are taken, too. Each once.
+MFA_TOTP_TOLERANCE = 1
+# http://localhost has no certificate. Elsewhere browsers offer no passkeys without HTTPS.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+# Set by ``manage.py demo`` and by nothing else: there nobody needs a second factor.
+DEMO = False
+# For how long having proved who one is counts: see accounts.reauthentication.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -280,7 +310,15 @@ CHECKOUT_ORIGINS: list[str] = env.list(
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 60 * 60 * 12
+# A sign-in ends after so long without a request, and after so many days in any case.
+SIGN_IN_IDLE_MINUTES_OPERATORS = env.int(
+    "SIGN_IN_IDLE_MINUTES_OPERATORS", default=30, validate=validate.Range(min=5)
+)
+SIGN_IN_IDLE_MINUTES_CUSTOMERS = env.int(
+    "SIGN_IN_IDLE_MINUTES_CUSTOMERS", default=12 * 60, validate=validate.Range(min=5)
+)
+SIGN_IN_DAYS = env.int("SIGN_IN_DAYS", default=7, validate=validate.Range(min=1))
+SESSION_COOKIE_AGE = SIGN_IN_DAYS * 24 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SECURE_SSL_REDIRECT = HTTPS
 # A program that is redirected would repeat its POST as a GET, and its mistake for ever: it is

@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.views.invitations import invitation
+from accounts.views.sign_in_rules import company_security
 from console import health
 from console.account_page import account_page
 from console.home import home
@@ -24,6 +25,7 @@ urlpatterns = [
     path("operator/", include("billing.operator_urls")),
     path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),
+    path("accounts/<slug:company>/security/", company_security, name="company-security"),
     path(
         "accounts/<slug:company>/subaccounts/<slug:code>/",
         account_page,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib.auth.signals import user_logged_in
 from django.core.cache import cache
 from django.db import connections
+from django.http import HttpRequest
 from django.test import TransactionTestCase
 
+from accounts.models import User
 from tests.emptying import empty, may_pass_keys, past_the_triggers
 from tests.factories import Cast, make_cast
 from tests.kept_cast import HASHERS, KeptCast
@@ -28,6 +33,16 @@ def _empty_past_the_triggers(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _empty_past_the_triggers
+
+
+def _prove_at_once(*, request: HttpRequest, user: User, **rest: Any) -> None:
+    """``force_login`` is a sign-in with all that one has: password and second factor."""
+    if "REMOTE_ADDR" not in request.META:
+        record_authentication(request, user, "password")
+        record_authentication(request, user, "mfa", type="totp")
+
+
+user_logged_in.connect(_prove_at_once)
 
 
 @pytest.fixture(autouse=True)

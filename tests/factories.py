@@ -7,11 +7,15 @@ Nile Retail Group (EGP, Cairo) with Marketing and Retail (allocated) and OTP (sh
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
 from accounts.models import Account, BalanceMode, Membership, Role, User
 from billing import limits, tree
@@ -19,14 +23,30 @@ from billing.ledger import Leg, Outcome, Posting, post, transact
 from billing.models import AccountAction, AccountChange, Balance, Kind, Origin
 
 PASSWORD = "correct horse battery staple"
+# Of everyone's authenticator app.
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 _numbers = itertools.count(1)
 
 
 def make_user(email: str, **fields: Any) -> User:
-    """A person with a verified address and the common PASSWORD."""
+    """A person with a verified address and the common PASSWORD; operators have an app, too."""
     user = User.objects.create_user(email, PASSWORD, **fields)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    if user.is_staff:
+        give_app(user)
     return user
+
+
+def give_app(user: User) -> None:
+    """An authenticator app, with the common SECRET, without recovery codes."""
+    data = {"secret": get_adapter().encrypt(SECRET)}
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=data)
+
+
+def code_of(secret: str = SECRET, *, later: int = 0) -> str:
+    """What the app shows now, or ``later`` periods of 30 seconds from now."""
+    value: str = format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later))
+    return value
 
 
 def make_member(account: Account, role: Role, email: str) -> User:

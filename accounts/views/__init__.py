@@ -1,0 +1,1 @@
+"""Pages of people: their security, and the rules of a company."""

@@ -20,7 +20,7 @@ from accounts.access import Access, access_or_404, roles_in
 from accounts.models import MASTER_ROLES, Membership, Role
 from accounts.people_forms import PeopleSearchForm, RoleForm
 from accounts.refusals import Refused
-from accounts.second_factor import people_with_second_factor
+from accounts.second_factor import people_with_one
 from console.htmx import render_page_or_fragment
 
 PAGE_SIZE = 50
@@ -157,7 +157,7 @@ def _rows(access: Access, found: list[Membership]) -> list[dict[str, Any]]:
             master=access.company, user__in=users, role__in=MASTER_ROLES
         ).values_list("user", flat=True)
     )
-    secured = people_with_second_factor(users)
+    secured = people_with_one(users)
     return [
         {
             "membership": each,

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import operator_or_404
 from accounts.audit_actions import AuditAction
 from accounts.models import User
+from accounts.reauthentication import fresh_proof_required
 from billing import payment_figures, settlement
 from billing.gateways.protocol import Fact, What
 from billing.ledger import StartAgain
@@ -81,6 +82,7 @@ def bank_transfer_list(request: HttpRequest) -> HttpResponse:
 # Kept by the browser, so that Back shows the same key, and what is sent again is known again.
 @cache_control(private=True, no_cache=True)
 @require_http_methods(["GET", "HEAD", "POST"])
+@fresh_proof_required(of=operator_or_404)
 def bank_transfer_confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say how much money arrived, and when: the whole sum is credited, else it is reviewed."""
     operator = operator_or_404(request.user)

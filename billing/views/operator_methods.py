@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import operator_or_404
+from accounts.reauthentication import fresh_proof_required
 from billing import payment_methods
 from billing.models import PaymentMethod
 from billing.operator_forms import MethodForm
@@ -26,6 +27,7 @@ def method_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@fresh_proof_required(of=operator_or_404)
 def method_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Limits, step, fee, and whether it is offered. Payments that were asked for keep theirs."""
     operator = operator_or_404(request.user)

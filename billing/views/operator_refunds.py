@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import operator_or_404
 from accounts.models import User
+from accounts.reauthentication import fresh_proof_required
 from billing import payment_figures, refunds, settlement
 from billing.gateways.protocol import Fact, GatewayError, What
 from billing.ledger import StartAgain
@@ -41,6 +42,7 @@ LONGEST = 200
 # Kept by the browser, so that Back shows the same key, and what is sent again is known again.
 @cache_control(private=True, no_cache=True)
 @require_http_methods(["GET", "HEAD", "POST"])
+@fresh_proof_required(of=operator_or_404)
 def refund_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give money of a payment back. The credit is on hold until it is gone."""
     operator = operator_or_404(request.user)
@@ -87,6 +89,7 @@ def refund_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@fresh_proof_required(of=operator_or_404)
 def refund_end(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that a refund by bank was paid, or that it failed; also that it came back later."""
     operator = operator_or_404(request.user)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import operator_or_404
 from accounts.models import User
+from accounts.reauthentication import fresh_proof_required
 from billing import payment_figures, same_money, settlement
 from billing.ledger import StartAgain
 from billing.models import Arrival, ArrivalState
@@ -43,6 +44,7 @@ def review_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@fresh_proof_required(of=operator_or_404)
 def review(request: HttpRequest, pk: int) -> HttpResponse:
     """What each ending would mean, and choosing one of them. Once: twice says so."""
     operator = operator_or_404(request.user)

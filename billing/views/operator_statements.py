@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import operator_or_404
 from accounts.models import User
+from accounts.reauthentication import ask, fresh_proof_required
 from billing import bank_statements, camt053, payment_figures, same_money
 from billing.bank_statements import CannotAssign, NotAStatement, Taken
 from billing.ledger import StartAgain
@@ -65,6 +66,9 @@ def statement_list(request: HttpRequest) -> HttpResponse:
 def _statement_list(request: HttpRequest, operator: User) -> HttpResponse:
     trouble = ""
     if request.method == "POST":
+        asked = ask(request)
+        if asked is not None:
+            return asked
         answer = _upload(request, operator)
         if isinstance(answer, HttpResponse):
             return answer
@@ -159,6 +163,7 @@ def statement_progress(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@fresh_proof_required(of=operator_or_404)
 def statement_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     """Match the lines that still wait. Safe to repeat."""
     operator = operator_or_404(request.user)
@@ -172,6 +177,7 @@ def statement_go_on(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@fresh_proof_required(of=operator_or_404)
 def line_assign(request: HttpRequest, pk: int) -> HttpResponse:
     """Say whose money an unmatched line is: first find the payment, look at it, then confirm."""
     operator = operator_or_404(request.user)

@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import reauthentication
 from accounts.access import Access, access_or_404, account_or_404
 from accounts.models import Account, BalanceMode, State
 from billing import caps, tree
@@ -56,6 +57,9 @@ def subaccount_mode(request: HttpRequest, company: str, code: str) -> HttpRespon
         if wanted == account.balance_mode:
             messages.info(request, _already(account))
             return to_account(account)
+        asked = reauthentication.ask(request)
+        if asked is not None:
+            return asked
         if wanted == BalanceMode.SHARED:
             return _give_up(
                 request,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -13,6 +14,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import Access, access_or_404
+from accounts.reauthentication import ask
+from accounts.sign_in_rules import asks_again
 from billing import shown, transfer_batches
 from billing.batch_forms import BatchForm, SendForm, Way
 from billing.models import TransferBatch
@@ -77,6 +80,11 @@ def _send(request: HttpRequest, access: Access, form: SendForm) -> HttpResponse 
     again = TransferBatch.objects.filter(
         master=access.company, key=form.cleaned_data["key"]
     ).exists()
+    total = sum((line.amount for line in form.cleaned_data["lines"]), start=Decimal(0))
+    if not again and asks_again(company=access.company, amount=total):
+        asked = ask(request)
+        if asked is not None:
+            return asked
     try:
         batch = transfer_batches.make_many(**form.cleaned_data, by=access.user)
     except transfer_batches.Refused as refusal:

@@ -12,6 +12,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Access, access_or_404
+from accounts.reauthentication import ask
+from accounts.sign_in_rules import asks_again
 from billing import transfers
 from billing.forms import TransferForm
 from billing.models import Transfer
@@ -81,6 +83,11 @@ def _make(request: HttpRequest, access: Access, form: TransferForm) -> HttpRespo
         return None
     # Only to say the right thing: what happens once is decided under the unique key.
     again = Transfer.objects.filter(master=access.company, key=form.cleaned_data["key"]).exists()
+    amount = form.cleaned_data["amount"]
+    if not again and asks_again(company=access.company, amount=amount):
+        asked = ask(request)
+        if asked is not None:
+            return asked
     try:
         transfer = transfers.make(**form.cleaned_data, by=access.user)
     except transfers.Refused as refusal:

@@ -10,6 +10,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Access, access_or_404
+from accounts.reauthentication import ask
+from accounts.sign_in_rules import asks_again
 from billing import transfers
 from billing.forms import ReversalForm
 from billing.models import Transfer
@@ -66,6 +68,11 @@ def _reverse(request: HttpRequest, access: Access, form: ReversalForm) -> HttpRe
     if not form.is_valid():
         return None
     again = Transfer.objects.filter(master=access.company, key=form.cleaned_data["key"]).exists()
+    amount = form.cleaned_data["amount"]
+    if not again and asks_again(company=access.company, amount=amount):
+        asked = ask(request)
+        if asked is not None:
+            return asked
     try:
         made = transfers.reverse(transfer=form.transfer, **form.cleaned_data, by=access.user)
     except transfers.Refused as refusal:

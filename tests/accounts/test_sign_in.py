@@ -68,7 +68,9 @@ def test_the_forgotten_password_is_answered_alike_for_everyone(cast, client):
 def test_a_password_is_changed_from_the_console(cast, client):
     client.force_login(cast.admin)
     change = reverse("account_change_password")
-    assert f'href="{change}"' in client.get("/accounts/nile/").content.decode()
+    security = reverse("security")
+    assert f'href="{security}"' in client.get("/accounts/nile/").content.decode()
+    assert f'href="{change}"' in client.get(security).content.decode()
     page = client.get(change).content.decode()
     for words in ("Current password", "New password (again)", "Forgotten your password?"):
         assert words in page

@@ -153,10 +153,11 @@ def test_an_address_is_not_changed_by_oneself(cast, client, path):
     assert client.post(path, {"email": "a@evil.example", "action_add": ""}).status_code == 404
 
 
-def test_an_operator_made_at_the_command_line_can_sign_in(client):
+def test_an_operator_made_at_the_command_line_signs_in_and_sets_up_a_second_factor(client):
     operator = User.objects.create_superuser("Op@platform.example", PASSWORD)
     answer = client.post(reverse("account_login"), {"login": operator.email, "password": PASSWORD})
     assert answer.url == "/"
+    assert client.get("/").url == reverse("security")
 
 
 def test_a_changed_password_is_told_by_mail(cast, client, mailoutbox):

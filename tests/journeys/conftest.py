@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from accounts.models import User
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, code_of
 
 SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
 DESKTOP = {"width": 1280, "height": 900}
@@ -53,7 +53,10 @@ def sign_in(live_server) -> Callable[[Page, User], None]:
         page.goto(live_server.url)
         page.get_by_label(re.compile("e-?mail", re.I)).fill(user.email)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        if user.is_staff:
+            page.get_by_label("Code").fill(code_of())
+            page.get_by_role("button", name="Sign in", exact=True).click()
         expect(page.get_by_role("navigation", name="Main").first).to_be_attached()
 
     return sign_in

@@ -114,7 +114,7 @@ def test_without_javascript_it_is_a_form_and_links(browser, cast, history, live_
     page.goto(f"{live_server.url}/accounts/nile/transactions/?text=order-1")
     page.get_by_label("E-mail").or_(page.get_by_label("Email")).first.fill(cast.finance.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Show the totals on a page of their own").click()
     expect(page.get_by_text("4 transactions, by kind")).to_be_visible()
     context.close()

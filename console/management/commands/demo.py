@@ -42,6 +42,8 @@ class Command(BaseCommand):
             # The port is known only here, and the worker's mails lead to it.
             settings.BASE_URL = f"http://localhost:{port}"
         _keep_mails()
+        # A newcomer has no second factor at hand; production never comes here.
+        settings.DEMO = True
         sandbox = stripe_sandbox.prepare()
         self.stdout.write("Preparing the demo...")
         self.stdout.flush()

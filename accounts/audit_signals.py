@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import signals as allauth_signals
+from allauth.mfa import signals as factor_signals
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import signals
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -46,3 +48,26 @@ def password_changed(user: User, **kwargs: Any) -> None:
 def password_reset(user: User, **kwargs: Any) -> None:
     """Somebody who reads the person's mails has given them a new password."""
     record_for_person(action=AuditAction.PASSWORD_RESET, whom=user, by=user)
+
+
+@receiver(factor_signals.authenticator_added)
+def factor_added(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """Somebody has set up a second factor, or got their first recovery codes."""
+    _tell_of_factor(AuditAction.SECOND_FACTOR_ADDED, user, authenticator)
+
+
+@receiver(factor_signals.authenticator_removed)
+def factor_removed(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """Somebody has removed a second factor."""
+    _tell_of_factor(AuditAction.SECOND_FACTOR_REMOVED, user, authenticator)
+
+
+@receiver(factor_signals.authenticator_reset)
+def codes_made(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """Somebody has new recovery codes; the old ones are dead."""
+    _tell_of_factor(AuditAction.RECOVERY_CODES_MADE, user, authenticator)
+
+
+def _tell_of_factor(action: AuditAction, user: User, authenticator: Authenticator) -> None:
+    about = str(authenticator.get_type_display())
+    record_for_person(action=action, whom=user, by=user, about=about)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import api_keys
+from accounts import api_keys, reauthentication
 from accounts.access import Access, access_or_404
 from accounts.api_key_forms import KeyForm
 from accounts.models import ApiKey, Scope
@@ -53,6 +53,9 @@ def api_key_new(request: HttpRequest, company: str) -> HttpResponse:
     if request.method == "POST":
         form = KeyForm(request.POST)
         if form.is_valid():
+            asked = reauthentication.ask(request)
+            if asked is not None:
+                return asked
             try:
                 row, key = api_keys.create(
                     **form.cleaned_data, master=access.company, by=access.user
@@ -83,6 +86,10 @@ def api_key_revoke(request: HttpRequest, company: str, prefix: str) -> HttpRespo
     if key is None:
         raise Http404
     access.require_make_keys()
+    if request.method == "POST" and not key.revoked_at:
+        asked = reauthentication.ask(request)
+        if asked is not None:
+            return asked
     if request.method == "POST" or key.revoked_at:
         return _revoke(request, access, key)
     context = {"access": access, "company": access.company, "key": key}

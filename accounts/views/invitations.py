@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import invitations
+from accounts import invitations, reauthentication
 from accounts.access import Access, access_or_404
 from accounts.models import Invitation, InvitationEnd, Membership, Role, User
 from accounts.people_forms import InviteForm, NewPersonForm
@@ -42,6 +42,9 @@ def invitation_new(request: HttpRequest, company: str) -> HttpResponse:
     )
     if request.method == "POST":
         form = InviteForm(accounts, request.POST)
+        asked = reauthentication.ask(request) if form.is_valid() else None
+        if asked is not None:
+            return asked
         answer = _invite(request, access, form) if form.is_valid() else None
         if answer is not None:
             return answer

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import invitations, people
+from accounts import invitations, people, reauthentication
 from accounts.access import Access, access_or_404, roles_in
 from accounts.models import MASTER_ROLES, Membership, Role
 from accounts.people_forms import PeopleSearchForm, RoleForm
@@ -76,6 +76,9 @@ def person_role(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     if request.method == "POST":
         form = RoleForm(membership.account, request.POST)
         if form.is_valid():
+            asked = reauthentication.ask(request)
+            if asked is not None:
+                return asked
             try:
                 done = people.change_role(
                     company=access.company,
@@ -108,6 +111,9 @@ def person_remove(request: HttpRequest, company: str, pk: int) -> HttpResponse:
         return _gone(request, access)
     trouble = ""
     if request.method == "POST":
+        asked = reauthentication.ask(request)
+        if asked is not None:
+            return asked
         try:
             done = people.remove(company=access.company, membership=pk, by=access.user)
         except people.PersonGone:

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import reauthentication, second_factor, sign_ins
+from accounts import audit, reauthentication, second_factor, sign_ins
 from accounts.adapter import SecondFactorAdapter
+from accounts.audit_actions import AuditAction
 from accounts.devices import device
 from accounts.models import SignIn, User
 
@@ -56,6 +57,7 @@ def sign_in_end(request: HttpRequest, pk: int) -> HttpResponse:
     if row is not None and row.session_key == request.session.session_key:
         return redirect("account_logout")
     if sign_ins.end(user=user, which=pk):
+        audit.record_for_person(action=AuditAction.SIGNED_OUT_ELSEWHERE, whom=user, by=user)
         messages.success(request, _("That browser is signed out."))
     else:
         messages.info(request, _("That browser was signed out already."))
@@ -65,7 +67,10 @@ def sign_in_end(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def sign_ins_end_others(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere but here."""
-    ended = sign_ins.end_others(user=cast(User, request.user), but=request.session.session_key)
+    user = cast(User, request.user)
+    ended = sign_ins.end_others(user=user, but=request.session.session_key)
+    if ended:
+        audit.record_for_person(action=AuditAction.SIGNED_OUT_ELSEWHERE, whom=user, by=user)
     if ended:
         messages.success(
             request,

@@ -35,7 +35,7 @@ def company_security(request: HttpRequest, company: str) -> HttpResponse:
             asked = reauthentication.ask(request)
             if asked is not None:
                 return asked
-            if sign_in_rules.change(company=rules, **form.cleaned_data):
+            if sign_in_rules.change(company=rules, **form.cleaned_data, by=access.user):
                 messages.success(request, _("Saved the rules of sign-in."))
             else:
                 messages.info(request, _("The rules are these already."))

@@ -86,6 +86,9 @@ def subaccount_close(request: HttpRequest, company: str, code: str) -> HttpRespo
     if account.state == State.CLOSED:
         messages.info(request, _("%(name)s was closed already.") % {"name": account})
         return to_account(account)
+    asked = reauthentication.ask(request)
+    if asked is not None:
+        return asked
     return _give_up(
         request, access, account, preview=tree.preview_closing, act=_close, page=_close_page
     )

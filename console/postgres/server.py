@@ -43,7 +43,13 @@ SETTINGS: Mapping[str, str] = {
 # What these two may lose when the machine (not the server) goes down. Any other is durable.
 CLUSTER_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "main": {"synchronous_commit": "off"},
-    "test": {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+    "test": {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        # It has nothing to do in tables that live for seconds, and is in the way of dropping them.
+        "autovacuum": "off",
+    },
 }
 
 

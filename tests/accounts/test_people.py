@@ -267,7 +267,7 @@ def test_the_number_of_queries_does_not_grow_with_the_people(cast, django_assert
         make_member(cast.retail, Role.MEMBER, f"m{at_}@nile.example")
     for at_ in range(5):
         invite(cast, f"i{at_}@nile.example")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         assert len(admin.get(PEOPLE).context["rows"]) == 25
     assert invitations.visible(access_or_404(cast.marketing_admin, "nile")) != []
     assert invitations.visible(access_or_404(cast.finance, "nile")) != []

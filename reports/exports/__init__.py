@@ -33,7 +33,7 @@ def _any_number(rows: int | None) -> None:
 class Format:
     """A kind of file. ``check`` raises Unwritable for a selection that it cannot hold, and
     PermissionDenied for people it is not for; ``check_rows`` raises Unwritable for too many, None
-    being an unknown number. At most ``most_at_once`` rows are made while one waits; ``count`` tells
+    being an unknown number. At most ``most_at_once`` rows are made while one waits; ``count`` is
     how many there will be, of a selection that was checked, None being unknown.
     """
 

@@ -21,7 +21,6 @@ from reports.exports import FORMATS, selection
 from reports.filters import TransactionFilter
 from reports.models import Export, ExportState
 from reports.queries import Scope
-from reports.views import exports as views
 from tests.reports.exports import ask, body, client_of, csv_rows, made, rows_of
 from tests.reports.journals import enter, fill
 

@@ -319,7 +319,8 @@ def people_who_see(account: Account) -> QuerySet[User]:
 
 def account_or_404(access: Access, code: str) -> Account:
     """The company's account with this code; Http404 when the person may not see it."""
-    account = access.accounts.filter(code=code).first()
+    # A query string may bear a NUL, which PostgreSQL has no way to compare with.
+    account = None if "\0" in code else access.accounts.filter(code=code).first()
     if account is None:
         raise Http404
     # What it inherits is read from the company, without a query.

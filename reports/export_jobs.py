@@ -55,6 +55,8 @@ MAIL = "reports.tasks.mail_export"
 
 # Of one person, waiting or being made.
 MOST_UNFINISHED = 5
+# Finished, and no file to fetch.
+GONE = (ExportState.FAILED, ExportState.CANCELLED, ExportState.EXPIRED)
 # Seconds between two words of progress.
 PACE = 1.0
 # A draft, or an export being made, that has not moved for so long is dead: its job was given up.
@@ -134,6 +136,20 @@ def order(
             about=export.file_name,
         )
     return export, True
+
+
+def order_again(export: Export, *, access: Access, rows: int | None) -> tuple[Export, bool]:
+    """Have the same selection made anew; the export, and whether it is new.
+
+    A second call returns what the first one ordered, until that was cancelled, failed or expired:
+    then there is nothing to fetch, and it is made once more. Raises TooManyExports.
+    """
+    made, is_new = export, False
+    while made.pk == export.pk or made.state in GONE:
+        made, is_new = order(
+            access=access, format=export.format, query=export.query, key=made.pk, rows=rows
+        )
+    return made, is_new
 
 
 def cancel(export: Export) -> bool:

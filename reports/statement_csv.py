@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from console.money import plain_amount
+from reports.exports.comma_separated import FORMULAS
 from reports.models import Statement
 from reports.queries import Scope
 from reports.rows import CHUNK, Row, rows_of
@@ -71,4 +72,4 @@ def _moment(moment: datetime | None) -> str:
 
 def _text(value: str) -> str:
     """A spreadsheet would take it for a formula, which somebody else wrote."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return f"'{value}" if value.startswith(tuple(FORMULAS)) else value

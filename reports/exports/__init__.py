@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from reports.exports import camt053, comma_separated, excel, journal, json_file, pdf
 from reports.exports.base import Progress, Unwritable, Write
-from reports.exports.selection import MOST_AT_ONCE
+from reports.exports.selection import MOST_AT_ONCE, count_if_cheap
 from reports.filters import TransactionFilter
 from reports.queries import Scope
 
@@ -33,7 +33,8 @@ def _any_number(rows: int | None) -> None:
 class Format:
     """A kind of file. ``check`` raises Unwritable for a selection that it cannot hold, and
     PermissionDenied for people it is not for; ``check_rows`` raises Unwritable for too many, None
-    being an unknown number. At most ``most_at_once`` rows are made while one waits.
+    being an unknown number. At most ``most_at_once`` rows are made while one waits; ``count`` is
+    how many there will be, of a selection that was checked, None being unknown.
     """
 
     label: str | Promise
@@ -45,6 +46,7 @@ class Format:
     most_at_once: int = MOST_AT_ONCE
     check_rows: Callable[[int | None], None] = _any_number
     report: str = "transactions"
+    count: Callable[[Scope, TransactionFilter], int | None] = count_if_cheap
 
 
 # A format is one entry here; its code stands in addresses and rows.
@@ -78,6 +80,7 @@ FORMATS = {
         camt053.write,
         camt053.check,
         report="statement",
+        count=camt053.count,
     ),
     "hledger": Format(
         "hledger",

@@ -15,12 +15,13 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 from django.db import connection
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from lxml import etree
 
 from accounts.models import Account
-from billing.models import Balance, Entry
+from billing.models import Balance, DailyTotal, Entry
 from console import money
 from console.days import day_start
 from reports.exports.base import (
@@ -75,6 +76,22 @@ def check(scope: Scope, filters: TransactionFilter) -> None:
             )
         )
     _holders(scope, filters)
+
+
+def count(scope: Scope, filters: TransactionFilter) -> int:
+    """How many entries the statements of a checked selection hold; two queries.
+
+    By balance, not by account: a master account's has those of all who draw on it.
+    """
+    first, last = (filters.form.cleaned_data[name] for name in ("date_from", "date_to"))
+    found = DailyTotal.objects.filter(
+        # Naming the accounts lets the index by account and day serve a range of each.
+        master=scope.company,
+        account__in=scope.names.keys(),
+        day__range=(first, last),
+        holder__in=[holder.pk for holder in _holders(scope, filters)],
+    ).aggregate(entries=Sum("entries"))
+    return int(found["entries"] or 0)
 
 
 def write(scope: Scope, filters: TransactionFilter, out: BinaryIO, progress: Progress) -> int:

@@ -162,7 +162,13 @@ class Report:
         posted = local(row.posted_at, self.company)
         if row.occurred_at is None or abs(row.posted_at - row.occurred_at) <= SAME_MOMENT:
             return posted
-        return posted, _("happened %(when)s") % {"when": local(row.occurred_at, self.company)}
+        same_day = row.occurred_at.date() == row.posted_at.date()
+        when = (
+            formats.date_format(row.occurred_at, "H:i")
+            if same_day
+            else local(row.occurred_at, self.company)
+        )
+        return posted, _("happened %(when)s") % {"when": when}
 
     def _who(self, row: Row) -> str | tuple[str, ...]:
         if row.holder == row.account:

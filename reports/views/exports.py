@@ -24,7 +24,7 @@ from reports import export_jobs
 from reports.export_tables import ExportTable
 from reports.exports import FORMATS, Unwritable
 from reports.exports.names import disposition, file_name
-from reports.exports.selection import canonical, count_if_cheap, filters_of
+from reports.exports.selection import canonical, filters_of
 from reports.models import Export, ExportState, exports_storage
 from reports.queries import Scope
 
@@ -91,7 +91,7 @@ def export_new(request: HttpRequest, company: str) -> HttpResponseBase:
         return _refused(request, access, lines, query)
     try:
         kind.check(scope, filters)
-        rows = count_if_cheap(scope, filters)
+        rows = kind.count(scope, filters)
         kind.check_rows(rows)
         if rows is not None and rows <= kind.most_at_once:
             return _at_once(access, asked["format"], query)
@@ -143,7 +143,10 @@ def export_cancel(request: HttpRequest, company: str, pk: uuid.UUID) -> HttpResp
 
 @require_POST
 def export_again(request: HttpRequest, company: str, pk: uuid.UUID) -> HttpResponse:
-    """Make the same selection anew, with the books of now; sent twice, it is made once."""
+    """Make the same selection anew, with the books of now.
+
+    Sent twice, it is made once: as long as what was made last is waiting, being made or ready.
+    """
     access = access_or_404(request.user, company)
     export = _export_or_404(access, pk)
     scope = Scope.of(access)
@@ -151,21 +154,21 @@ def export_again(request: HttpRequest, company: str, pk: uuid.UUID) -> HttpRespo
     if not filters.is_valid():
         lines = [_line(filters.form, name) for name in filters.form.errors]
         return _refused(request, access, lines, export.query)
+    kind = FORMATS[export.format]
     try:
-        FORMATS[export.format].check(scope, filters)
-        export_jobs.order(
-            access=access,
-            format=export.format,
-            query=export.query,
-            key=export.pk,
-            rows=count_if_cheap(scope, filters),
-        )
+        kind.check(scope, filters)
+        rows = kind.count(scope, filters)
+        kind.check_rows(rows)
+        made, is_new = export_jobs.order_again(export, access=access, rows=rows)
     except (Unwritable, export_jobs.TooManyExports) as refusal:
         return _refused(request, access, [refusal.message], export.query)
-    messages.success(
-        request,
-        _("The file is being made. You can leave: a mail tells you when it is ready."),
-    )
+    if is_new or made.is_unfinished:
+        messages.success(
+            request,
+            _("The file is being made. You can leave: a mail tells you when it is ready."),
+        )
+    else:
+        messages.info(request, _("This export was ordered already: here it is."))
     return redirect("export-list", company=company)
 
 

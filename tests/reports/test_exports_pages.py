@@ -21,7 +21,6 @@ from reports.exports import FORMATS, selection
 from reports.filters import TransactionFilter
 from reports.models import Export, ExportState
 from reports.queries import Scope
-from reports.views import exports as views
 from tests.reports.exports import ask, body, client_of, csv_rows, made, rows_of
 from tests.reports.journals import enter, fill
 
@@ -33,9 +32,8 @@ PERIOD = "date_from=2020-01-01&date_to=2099-12-31"
 @pytest.fixture
 def in_background(monkeypatch):
     """No file is small."""
-    monkeypatch.setattr(
-        views, "count_if_cheap", lambda scope, filters: export_jobs.MOST_UNFINISHED * 10_000
-    )
+    for code, kind in FORMATS.items():
+        monkeypatch.setitem(FORMATS, code, replace(kind, count=lambda scope, filters: 50_000))
 
 
 def ordered(user, **asked) -> Export:
@@ -184,6 +182,23 @@ def test_cancelled_it_can_be_made_again_and_twice_is_once(cast, in_background):
         assert visit(cast.finance, "again", export, method="post").status_code == 302
     again = Export.objects.exclude(pk=export.pk).get()
     assert (again.query, again.format, again.state) == ("kind=usage", "csv", ExportState.WAITING)
+
+    # Once that one came to nothing, too, the first can be made once more.
+    visit(cast.finance, "cancel", again, method="post")
+    visit(cast.finance, "again", export, method="post")
+    assert Export.objects.filter(state=ExportState.WAITING).count() == 1
+    assert Export.objects.count() == 3
+
+
+def test_a_bank_statement_is_as_long_as_its_balance_whoever_drew_on_it(cast):
+    fill(cast)
+    scope = Scope.of(access_or_404(cast.finance, "nile"))
+    entries = Entry.objects.filter(holder=cast.nile)
+    assert entries.filter(account=cast.nile).count() < entries.count()
+    for chosen, holders in ((f"&account={cast.nile.pk}", [cast.nile]), ("", scope.accounts)):
+        filters = selection.filters_of(PERIOD + chosen, scope)
+        held = Entry.objects.filter(holder__in=holders).count()
+        assert FORMATS["camt053"].count(scope, filters) == held
 
 
 @pytest.mark.parametrize(

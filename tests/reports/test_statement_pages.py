@@ -84,6 +84,7 @@ class TestAccess:
             ("otp_member", "otp", 200),
             ("admin", "sales", 404),
             ("admin", "no-such", 404),
+            ("admin", "nile\0", 404),
         ],
     )
     def test_accounts_in_reach(self, cast: Cast, who: str, code: str, expected: int) -> None:
@@ -134,6 +135,13 @@ def test_who_sees_only_a_shared_account_is_told_nothing_of_the_pool(cast: Cast) 
     told = body(get(cast.finance, "statement-activity", account="otp"))
     assert "8.9 % of what was used from the shared balance: EGP 3.25 of 36.58." in told
     assert "9,963.42" not in told
+
+
+def test_its_csv_defuses_what_any_export_does(cast: Cast) -> None:
+    spend(cast.nile, "1", "\uff1d1+1")
+    statement = statement_of(cast.nile)
+    lines = csv.reader(StringIO(body(get(cast.finance, "statement-file", "nile", statement.name))))
+    assert "'\uff1d1+1" in list(lines)[-1]
 
 
 def test_pages_tell_the_same_figures_and_running_balances() -> None:

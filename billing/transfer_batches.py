@@ -147,6 +147,9 @@ def make_many(
         # No such row can be written: the preview says what else is wrong.
         _raise_refused_lines(source, preview_many(source=source, lines=lines))
 
+    # Read before the balances are locked: the audit log writes amounts in its currency.
+    _company = source.company
+
     def work() -> TransferBatch:
         # The batch's row, then its transfers', before the balances, as for one transfer.
         batch = TransferBatch(

@@ -107,6 +107,8 @@ def make(
     """
     if source.master_id != destination.master_id:
         raise LookupError(f"account {destination.pk} is not of {source.pk}'s company")
+    # Read before the balances are locked: the audit log writes amounts in its currency.
+    _company = source.company
     if source.pk == destination.pk:
         raise SameAccount(account=source.pk)
     if amount <= 0:

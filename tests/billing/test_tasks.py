@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -53,8 +54,13 @@ def with_worker_connector(work: Callable[[], Awaitable[None]]) -> None:
         async with app.open_async():
             await work()
 
-    with app.replace_connector(app.connector.get_worker_connector()):
-        asyncio.run(run())
+    def work_alone() -> None:
+        with app.replace_connector(app.connector.get_worker_connector()):
+            asyncio.run(run())
+
+    # In a thread of its own: where a browser was before, this one has a loop of Playwright's.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work_alone).result()
 
 
 def work() -> None:

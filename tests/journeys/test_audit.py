@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect
 
 from billing import caps, limits, payment_methods, transfers, tree
 from billing.models import PaymentMethod
-from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,12 +56,10 @@ def test_an_admin_finds_who_moved_credit(page: Page, cast, busy_day, live_server
 
 
 def test_an_operator_sees_who_edited_a_payment_method(
-    page: Page, cast, busy_day, live_server, look
+    page: Page, cast, busy_day, live_server, sign_in, look
 ):
-    page.goto(f"{live_server.url}/auth/login/?next=/operator/audit/")
-    page.get_by_label("E-mail address").fill(cast.operator.email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, cast.operator)
+    page.goto(f"{live_server.url}/operator/audit/")
     main = page.get_by_role("main")
     expect(main).to_contain_text("Payment method edited")
     expect(main).to_contain_text("operator@platform.example")

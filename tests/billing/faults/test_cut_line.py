@@ -43,6 +43,8 @@ class Verbs:
 
     def __init__(self, code: str) -> None:
         self.tree = tree_of(open_charged_company(code).pk)
+        for account in self.tree:
+            assert account.company  # read once: all attempts ask the same questions
         self.numbers = itertools.count()
 
     def charge(self, size: int = 1) -> Charging:

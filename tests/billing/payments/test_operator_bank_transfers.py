@@ -74,7 +74,8 @@ def test_a_search_that_is_none_says_so_and_shows_nothing(operator, payment, quer
     assert not response.context["payments"]
 
 
-def test_the_list_is_bounded_and_goes_on(operator, cast):
+def test_the_list_is_bounded_and_goes_on(operator, cast, monkeypatch):
+    monkeypatch.setattr(payments, "MOST_OPEN", 60)
     made = [ask(cast.marketing, "1000") for _n in range(53)]
     first = operator.get(address(LIST))
     rest = operator.get(address(LIST), {"before": first.context["next"]})

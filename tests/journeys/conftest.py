@@ -57,6 +57,9 @@ def sign_in(live_server) -> Callable[[Page, User], None]:
         if user.is_staff:
             page.get_by_label("Code").fill(code_of())
             page.get_by_role("button", name="Sign in", exact=True).click()
+            # They begin with the list of companies.
+            expect(page.get_by_label("Code")).to_have_count(0)
+            return
         expect(page.get_by_role("navigation", name="Main").first).to_be_attached()
 
     return sign_in

@@ -22,6 +22,8 @@ from reports.models import Statement
 DAY = timedelta(days=1)
 # The days of the longest statement, both ends counted.
 LONGEST = 366
+# What one person may have issued in an hour: numbers are the company's, and for good.
+MOST_AN_HOUR = 60
 
 NEXT_NUMBER = """
 INSERT INTO reports_statementcounter AS c (master_id, year, last) VALUES (%s, %s, 1)
@@ -97,6 +99,7 @@ def issue(*, holder: Account, first: date, last: date, by: User | None = None) -
         found = issued.first()
         if found is not None:
             return found
+        _require_few(by, now)
         statement = Statement(
             master_id=holder.master_id,
             holder=holder,
@@ -117,6 +120,17 @@ def issue(*, holder: Account, first: date, last: date, by: User | None = None) -
             [statement.number] = cursor.fetchone()
         statement.save(force_insert=True)
     return statement
+
+
+def _require_few(by: User | None, now: datetime) -> None:
+    """Nobody uses up the company's numbers by asking for one range after the other."""
+    hour = Statement.objects.filter(by=by, issued_at__gt=now - timedelta(hours=1))
+    if by is not None and hour.count() >= MOST_AN_HOUR:
+        raise StatementRefusedError(
+            _("You had %(most)d statements issued in the last hour. Wait a while, then go on.")
+            % {"most": MOST_AN_HOUR},
+            "date_to",
+        )
 
 
 def _check_days(first: date, last: date) -> None:

@@ -28,7 +28,9 @@ VARIANT = "pdf/a-3b"
 # Garbage of so many pieces may lie about: some 50 MB each.
 SWEEP = 3
 _set_here = itertools.count(1)
-_UNSEEN = dict.fromkeys((*range(9), *range(14, 32), *range(127, 160)), "�")
+# What no font has; and marks with which a text would turn around what it says.
+_UNSEEN: dict[int, str | None] = dict.fromkeys((*range(9), *range(14, 32), *range(127, 160)), "�")
+_UNSEEN |= dict.fromkeys(range(0x202A, 0x202F))
 # Words that run from the right, and the marks that would turn the words after them round.
 _RIGHT = {"R", "AL"}
 _TURNS = _RIGHT | {"AN", "RLE", "RLO", "LRE", "LRO", "RLI", "LRI", "FSI"}
@@ -48,8 +50,13 @@ class Sheet(NamedTuple):
     place: Path
 
 
+# Signs with which a text would turn what it says around, or break out of its place.
+_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
 def isolate(text: str) -> str:
     """The text, so that words running from the right turn nothing round that stands beside it."""
+    text = text.translate(_OVERRIDES)
     turns = not text.isascii() and any(unicodedata.bidirectional(each) in _TURNS for each in text)
     return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}" if turns else text
 
@@ -149,5 +156,5 @@ def _fill(element: Element, cell: Cell) -> None:
 
 
 def _seen(text: str) -> str:
-    """The text without control characters, which no font has."""
+    """The text without control characters, which no font has, nor what would turn it around."""
     return text if text.isprintable() else text.translate(_UNSEEN)

@@ -110,6 +110,8 @@ def test_a_long_description_wraps_and_arabic_and_control_characters_are_set(cast
     assert all(f"word{at}" in text for at in range(70))
     assert len(re.findall("x", text.split("word69")[1].split("msg-1.")[0])) == 500
     assert "\x07" not in text
+    # Nothing that was written turns around what stands there.
+    assert "turned" in text
     # Letters are stored as they are seen; none of them is missing.
     assert sorted(set(ARABIC) - {" "}) == sorted(set(text) & set(ARABIC) - {" "})
 

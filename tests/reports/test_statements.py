@@ -197,3 +197,16 @@ def test_posting_under_way_is_waited_for_and_in_the_statement(cast: Cast) -> Non
     for statement in issued:
         assert sum(entry.amount for entry in movements(statement)) == statement.net
         assert statement.closing == Decimal(500) + statement.entries - 1
+
+
+@pytest.mark.django_db
+def test_nobody_uses_up_the_companys_numbers(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.statements.MOST_AN_HOUR", 1)
+    today = timezone.localdate(timezone=cast.nile.zone)
+    first = issue(holder=cast.nile, first=today, last=today, by=cast.finance)
+    give(cast.nile, "1")
+    with pytest.raises(StatementRefusedError, match="in the last hour"):
+        issue(holder=cast.nile, first=today, last=today, by=cast.finance)
+    # Others, and the monthly job, go on; and without a gap.
+    second = issue(holder=cast.nile, first=today, last=today, by=cast.admin)
+    assert second.number == first.number + 1

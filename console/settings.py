@@ -334,9 +334,7 @@ if BEHIND_PROXY:
     ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PROXY_COUNT", default=1)
 FILE_UPLOAD_HANDLERS = ["console.requests.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
-# Also for addresses, whose length the web server bounds: too many accounts are refused beside the
-# field, not here.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -13,14 +13,11 @@ from typing import Any, cast
 
 from django import forms
 from django.db.models import Q, QuerySet
-from django.forms.utils import flatatt
 from django.utils import formats, timezone
 from django.utils.functional import Promise, cached_property
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django_filters import CharFilter, ChoiceFilter, DateFilter, Filter, FilterSet
+from django_filters import CharFilter, ChoiceFilter, DateFilter, FilterSet
 from django_filters import MultipleChoiceFilter as SeveralFilter
 
 from accounts.models import User
@@ -37,6 +34,7 @@ from console.days import (
     report_periods_of,
 )
 from reports.columns import Column
+from reports.filter_fields import AmountFilter, ManyAccounts, StatementField, StatementFilter
 from reports.models import Statement
 from reports.pages import Order
 from reports.queries import Scope
@@ -44,7 +42,7 @@ from reports.queries import Scope
 # The longest list of accounts that is kind as check boxes; a longer one is a list that scrolls.
 FEW_ACCOUNTS = 30
 # More of them are hardly chosen by hand, and no address is long enough for their names.
-MOST_ACCOUNTS = 500
+MOST_ACCOUNTS = 400
 LONGEST_TEXT = 100
 # Who made an entry, when it is nobody of the company.
 PROGRAM, OPERATOR = "program", "operator"
@@ -56,7 +54,12 @@ FIRST_FIELDS = ["date_from", "date_to", "account", "kind"]
 
 
 class TransactionForm(forms.Form):
-    """What is typed; what does not go together is refused here, the rest by the fields."""
+    """What is typed; what does not go together is refused here, the rest by the fields.
+
+    ``is_cut``: the address said more than is read, so that nothing may be shown for it.
+    """
+
+    is_cut = False
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -66,58 +69,12 @@ class TransactionForm(forms.Form):
         least, most = cleaned.get("amount_min"), cleaned.get("amount_max")
         if least is not None and most is not None and most < least:
             self.add_error("amount_max", _("This is less than “at least”. Swap the two amounts."))
-        if len(cleaned.get("account") or ()) > MOST_ACCOUNTS:
+        if self.is_cut or len(cleaned.get("account") or ()) > MOST_ACCOUNTS:
             text = gettext(
                 "Choose at most %(most)d accounts; with none chosen, all of them are shown."
             )
             self.add_error("account", text % {"most": MOST_ACCOUNTS})
         return cleaned
-
-
-class _ManyAccounts(forms.SelectMultiple):
-    """A list of a thousand accounts: drawn at once, not by a template for each."""
-
-    def render(
-        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
-    ) -> SafeString:
-        chosen = {str(each) for each in value or ()}
-        options = format_html_join(
-            "\n",
-            '<option value="{}"{}>{}</option>',
-            (
-                (pk, SafeString(" selected") if pk in chosen else "", label)
-                for pk, label in self.choices
-            ),
-        )
-        about = flatatt(self.build_attrs(self.attrs, attrs))
-        return format_html('<select name="{}" multiple{}>{}</select>', name, about, options)
-
-
-class _StatementField(forms.CharField):
-    """The number of a statement of an account in reach: its entries, to the last one."""
-
-    scope: Scope
-
-    def clean(self, value: Any) -> Any:
-        name = super().clean(value)
-        if not name:
-            return None
-        found = Statement.objects.named(self.scope.company, name)
-        statement = found.filter(holder__in=self.scope.names.keys()).first()
-        if statement is None:
-            raise forms.ValidationError(
-                gettext("“%(name)s” is not one of the statements that you can see here.")
-                % {"name": name}
-            )
-        return statement
-
-
-class _StatementFilter(Filter):  # type: ignore[misc]
-    field_class = _StatementField
-
-
-class _AmountFilter(Filter):  # type: ignore[misc]
-    field_class = AmountField
 
 
 def _day(label: Promise) -> DateFilter:
@@ -131,8 +88,8 @@ def _day(label: Promise) -> DateFilter:
     )
 
 
-def _amount(label: Promise) -> _AmountFilter:
-    return _AmountFilter(label=label, method="by_amount")
+def _amount(label: Promise) -> AmountFilter:
+    return AmountFilter(label=label, method="by_amount")
 
 
 def _several(label: Promise, method: str, unknown: Promise, **options: Any) -> SeveralFilter:
@@ -194,7 +151,7 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
         pgettext_lazy("author", "Anybody"),
         _("“%(value)s” is not one of the people that you can choose here."),
     )
-    statement = _StatementFilter(
+    statement = StatementFilter(
         label=_("Statement number"),
         method="by_statement",
         max_length=20,
@@ -220,8 +177,9 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
         fields: list[str] = []
         form = TransactionForm
 
-    def __init__(self, data: Mapping[str, Any], scope: Scope) -> None:
+    def __init__(self, data: Mapping[str, Any], scope: Scope, *, is_cut: bool = False) -> None:
         super().__init__(data, scope.entries)
+        self.is_cut = is_cut
         self.scope = scope
         self.zone = scope.company.zone
         few = len(scope.accounts) <= FEW_ACCOUNTS
@@ -229,7 +187,7 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
             "choices": [(str(account.pk), account.name) for account in scope.accounts],
             "widget": forms.CheckboxSelectMultiple
             if few
-            else _ManyAccounts(attrs={"aria-label": _("Accounts")}),
+            else ManyAccounts(attrs={"aria-label": _("Accounts")}),
         }
         self.filters["by"].extra["choices"] = lambda: self._authors
 
@@ -253,8 +211,9 @@ class TransactionFilter(FilterSet):  # type: ignore[misc]
     @cached_property
     def form(self) -> forms.Form:
         """The form. What is no date is shown as text: a date input would hide what was typed."""
-        form: forms.Form = super().form
-        cast(_StatementField, form.fields["statement"]).scope = self.scope
+        form: TransactionForm = super().form
+        form.is_cut = self.is_cut
+        cast(StatementField, form.fields["statement"]).scope = self.scope
         for name in ("amount_min", "amount_max"):
             field = cast(AmountField, form.fields[name])
             # Books have more decimals than people type: those are looked for, too.

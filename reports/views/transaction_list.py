@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -23,7 +25,8 @@ def transaction_list(request: HttpRequest, company: str) -> HttpResponse:
     """
     access = access_or_404(request.user, company)
     scope = Scope.of(access)
-    filters = TransactionFilter(request.GET, scope)
+    is_cut = _cut(request)
+    filters = TransactionFilter(request.GET, scope, is_cut=is_cut)
     page, sums = pages.NO_PAGE, None
     cursor, cursor_is_bad, took_too_long = request.GET.get("cursor", ""), False, False
     if filters.is_valid():
@@ -95,3 +98,17 @@ def transaction_totals(request: HttpRequest, company: str) -> HttpResponse:
     return render_page_or_fragment(
         request, "reports/transaction_totals.html", "reports/_transaction_totals.html", context
     )
+
+
+def _cut(request: HttpRequest) -> bool:
+    """Whether the address has more fields than are read; then only the first are, to be shown.
+
+    The filter refuses it whatever they are: what was left out might have narrowed it.
+    """
+    try:
+        request.GET  # noqa: B018 - read here for the first time
+    except TooManyFieldsSent:
+        fields = request.META["QUERY_STRING"].split("&")
+        request.GET = QueryDict("&".join(fields[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS - 1]))
+        return True
+    return False

@@ -300,6 +300,4 @@ class TestHowManyRows:
 
 def test_ten_thousand_accounts_in_the_filter_are_refused(cast):
     query = "&".join(f"account={number}" for number in range(10_000))
-    response = ask(cast.finance, query=query)
-    assert response.status_code == 422
-    assert "is not one of the accounts that you can see here" in response.content.decode()
+    assert ask(cast.finance, query=query).status_code == 400

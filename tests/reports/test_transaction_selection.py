@@ -161,6 +161,14 @@ class TestRefused:
         assert shown(response) == []
         assert response.context["form"].errors["account"]
 
+    def test_more_fields_than_are_read_show_nothing_whatever_was_left_out(
+        self, cast: Cast
+    ) -> None:
+        # Cut, it would be no filter at all, and show every account.
+        response = get(cast.finance, x=["1"] * 600, account=cast.marketing.pk)
+        assert shown(response) == []
+        assert f"at most {MOST_ACCOUNTS} accounts" in text_of(response)
+
     def test_more_accounts_of_ones_own_than_an_address_holds(self, cast: Cast) -> None:
         pk = cast.marketing.pk
         response = get(cast.finance, account=[pk] * (MOST_ACCOUNTS + 1))

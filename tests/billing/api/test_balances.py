@@ -220,7 +220,7 @@ def test_a_wrong_parameter_is_told_and_lists_nothing(nile):
 
 
 def test_very_many_parameters_are_refused(nile):
-    query = "&".join(f"a{number}=1" for number in range(20_001))
+    query = "&".join(f"a{number}=1" for number in range(600))
     answer = nile.get(f"masters/nile/subaccounts?{query}")
     assert answer.status_code == 400
     assert answer.json()["type"] == "/api/v1/problems/bad-request"

@@ -124,7 +124,7 @@ def test_unknown_fields_by_the_thousand_are_answered_with_a_few(nile, path):
 
 
 def test_far_too_many_parameters_are_told_in_our_words(nile):
-    query = "&".join(f"p{number}=1" for number in range(20_001))
+    query = "&".join(f"p{number}=1" for number in range(501))
     document = problem(nile.get(f"masters/nile/subaccounts?{query}"), 400, "bad-request")
     assert document["detail"] == "The request has far too many parameters."
     few = "&".join(f"p{number}=1" for number in range(500))

@@ -11,7 +11,6 @@ import csv
 import io
 from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -62,9 +61,10 @@ JOIN accounts_account a ON a.id = e.account_id
 ORDER BY e.posted_at, e.holder_id, e.seq
 ) TO STDOUT (FORMAT csv)"""
 )
+# A holder is the account itself or its master account.
 HOLDER = SQL(
-    """CASE WHEN {is_seen} THEN CASE WHEN e.holder_id = e.account_id THEN a.code
-    ELSE (SELECT h.code FROM accounts_account h WHERE h.id = e.holder_id) END END"""
+    "CASE WHEN {is_seen} THEN CASE WHEN e.holder_id = e.account_id THEN a.code ELSE {company} END"
+    " END"
 )
 OFFSET = SQL("to_char({moment}, 'TZH:TZM')")
 # An entry's title as ``reports.descriptions`` has it: the other leg is looked up for transfers
@@ -105,16 +105,24 @@ def _copy(
     cursor: Cursor[tuple[object, ...]], statement: Composed, out: BinaryIO, progress: Progress
 ) -> int:
     rows = 0
+    some = bytearray()
     with cursor.copy(statement) as copy:
-        # One row each. The first goes out alone, for whoever waits for it.
-        lines = iter(copy)
-        some = list(islice(lines, 1))
-        while some:
-            out.write(b"".join(some))
-            rows += len(some)
-            progress(rows)
-            some = list(islice(lines, STEP))
+        for row in copy:
+            # Added one by one: joining a list of them takes as long as PostgreSQL does.
+            some += row
+            rows += 1
+            # The first goes out alone, for whoever waits for it.
+            if rows == 1 or rows % STEP == 0:
+                _pass_on(some, out)
+                progress(rows)
+        _pass_on(some, out)
+        progress(rows)
     return rows
+
+
+def _pass_on(some: bytearray, out: BinaryIO) -> None:
+    out.write(bytes(some))
+    some.clear()
 
 
 def _heading(scope: Scope) -> bytes:
@@ -179,7 +187,7 @@ def _statement(
         author=_defused(SQL("author")),
         posted_offset=_posted_offset(company.zone),
         occurred_offset=OFFSET.format(moment=SQL("e.occurred_at")),
-        holder=HOLDER.format(is_seen=sees_holder),
+        holder=HOLDER.format(is_seen=sees_holder, company=Literal(company.code)),
         seq=SQL("CASE WHEN {} THEN e.seq END").format(sees_holder),
         description=DESCRIPTION.format(text=_defused(SQL("e.description")), title=_defused(title)),
         reference=_defused(SQL("e.reference")),

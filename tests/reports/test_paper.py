@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import re
 import signal
+from contextlib import suppress
 from decimal import Decimal
 from io import BytesIO
+from pathlib import Path
 
 import pikepdf
 import pypdf
@@ -19,6 +21,7 @@ from accounts.models import Account
 from billing.charges import Charge, charge_many
 from reports import paper
 from reports.filters import TransactionFilter
+from reports.paper import engine
 from reports.queries import Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,6 +148,27 @@ def test_a_killed_process_ends_the_work_and_leaves_no_file(cast):
     with pytest.raises(paper.PaperError, match="Ask for it again"):
         written(cast.finance, progress=kill)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="children are found in /proc")
+def test_a_killed_piece_ends_the_work_and_leaves_no_process(cast, monkeypatch):
+    monkeypatch.setattr(engine, "PAGES", 1)
+    spend(cast.marketing, *("Row" for _ in range(1_200)))
+    setting: set[int] = set()
+
+    def kill(count: int) -> None:
+        for process in multiprocessing.active_children():
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            for child in map(int, children.split()):
+                setting.add(child)
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+
+    with pytest.raises(paper.PaperError, match="Ask for it again"):
+        written(cast.finance, progress=kill)
+    assert setting
+    assert not multiprocessing.active_children()
+    assert not any(Path(f"/proc/{each}").exists() for each in setting)
 
 
 def test_too_many_transactions_are_refused_with_the_figures(cast, monkeypatch):

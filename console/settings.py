@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 from whitenoise.compress import Compressor
 
+from console.issuer import lines_of
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
@@ -304,6 +306,17 @@ CHECKOUT_ORIGINS: list[str] = env.list(
     default=[STRIPE_API_BASE or "https://checkout.stripe.com"],
     validate=lambda origins: [_ORIGIN(origin) for origin in origins],
 )
+
+# --- Documents -----------------------------------------------------------------------------
+
+# Who issues statements, reports and receipts, as it is to stand on them; lines are parted by |.
+ISSUER_NAME = env.str("ISSUER_NAME", default="", validate=lines_of)
+ISSUER_ADDRESS = env.str("ISSUER_ADDRESS", default="", validate=lines_of)
+ISSUER_TAX_NUMBER = env.str("ISSUER_TAX_NUMBER", default="", validate=lines_of)
+if (ISSUER_ADDRESS or ISSUER_TAX_NUMBER) and not ISSUER_NAME:
+    raise ValueError(
+        "ISSUER_ADDRESS and ISSUER_TAX_NUMBER are set with ISSUER_NAME, or not at all"
+    )
 
 # --- Hardening -----------------------------------------------------------------------------
 

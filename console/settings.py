@@ -177,6 +177,11 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 STATIC_ROOT = env.path("STATIC_ROOT", default=BASE_DIR / "var" / "static")
 # People's exports, for the web server and the worker alone: no address leads there.
 EXPORTS_ROOT = env.path("EXPORTS_ROOT", default=BASE_DIR / "var" / "exports")
+# Megabytes of kept files, of one person in a company and of a whole company: the oldest give way.
+EXPORTS_PERSON_MB = env.int("EXPORTS_PERSON_MB", default=2_000, validate=validate.Range(min=1))
+EXPORTS_COMPANY_MB = env.int("EXPORTS_COMPANY_MB", default=10_000, validate=validate.Range(min=1))
+if EXPORTS_COMPANY_MB < EXPORTS_PERSON_MB:
+    raise ValueError("EXPORTS_COMPANY_MB must be at least EXPORTS_PERSON_MB")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "console.static_files.StaticFiles"},

@@ -83,13 +83,16 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
         "month_figures": Figures(
             [each for row in months for each in (row.spend.amount, row.before)], decimals
         ),
-        # A line is a column on a phone, and a month is one on a wide screen: points in line both ways.
+        # In line both ways: on a phone each line is a column, else each month.
         "account_figures": Figures([each.amount for each in spends], decimals),
         "kind_figures": Figures(
             [
                 amount
                 for row in kinds
-                for amount in (row.amount, *(moved.amount for _month, moved in row.months if moved))
+                for amount in (
+                    row.amount,
+                    *(moved.amount for _month, moved in row.months if moved),
+                )
             ],
             decimals,
         ),

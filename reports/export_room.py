@@ -7,6 +7,8 @@ its row is remembered. A file that alone is larger than a person's room is not m
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
 from django.db.models import Count, F, Q, Sum, Window
 from django.template.defaultfilters import filesizeformat
@@ -61,7 +63,7 @@ def remove_expired_files() -> None:
         Export.objects.filter(pk=export.pk).update(file="")
 
 
-def _let_go(keys: list[object]) -> int:
+def _let_go(keys: list[UUID]) -> int:
     """First the state, then the file: killed between the two, the hourly job goes on here."""
     if not keys:
         return 0

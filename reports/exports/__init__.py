@@ -82,7 +82,7 @@ FORMATS = {
     "json": Format("JSON", _("for developers"), "json", "application/json", json_file.write),
     "camt053": Format(
         "camt.053",
-        _("a bank statement of whole balances"),
+        _("a bank statement, for accounting"),
         "xml",
         "application/xml",
         camt053.write,

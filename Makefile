@@ -8,8 +8,9 @@ BIN := .venv/bin
 # Written when .venv holds what uv.lock says.
 SYNCED := .venv/.synced
 CHROMIUM := /usr/bin/chromium
-# Written when documents can be set: WeasyPrint finds its libraries, and there are fonts.
-PDF := .venv/.pdf
+# Written when documents can be set: WeasyPrint finds its libraries, and there are fonts for
+# all scripts: of Chinese, Japanese and Korean (WenQuanYi), and for whatever no other has (Unifont).
+PDF := .venv/.paper
 # An accountant that does not know us: the tests have it check the books.
 HLEDGER := /usr/bin/hledger
 
@@ -49,6 +50,7 @@ endif
 
 # What a deployment sets, for the tools that read the settings and connect nowhere.
 PRODUCTION = DATABASE_URL=postgres://console@db.example/console ALLOWED_HOSTS=console.example HTTPS=1 DEBUG=0 EMAIL_URL=smtp://mail.example \
+	ISSUER_NAME=Example ISSUER_ADDRESS=Example ISSUER_TAX_NUMBER=1 \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:
@@ -104,8 +106,8 @@ $(BIN)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 
 $(PDF): | $(SYNCED)
-	@{ $(BIN)/python -c 'import weasyprint' 2>/dev/null && { ! command -v apt-get >/dev/null || test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf; }; } || { \
-		$(call apt,libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core fonts-dejavu-core); \
+	@{ $(BIN)/python -c 'import weasyprint' 2>/dev/null && { ! command -v apt-get >/dev/null || ls /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf /usr/share/fonts/truetype/wqy/wqy-microhei.ttc /usr/share/fonts/opentype/unifont/unifont_upper.otf >/dev/null 2>&1; }; } || { \
+		$(call apt,libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core fonts-dejavu-core fonts-wqy-microhei fonts-unifont); \
 	}
 	@touch $@
 

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 from whitenoise.compress import Compressor
 
+from console.issuer import lines_of
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
@@ -175,6 +177,11 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 STATIC_ROOT = env.path("STATIC_ROOT", default=BASE_DIR / "var" / "static")
 # People's exports, for the web server and the worker alone: no address leads there.
 EXPORTS_ROOT = env.path("EXPORTS_ROOT", default=BASE_DIR / "var" / "exports")
+# Megabytes of kept files, of one person in a company and of a whole company: the oldest give way.
+EXPORTS_PERSON_MB = env.int("EXPORTS_PERSON_MB", default=2_000, validate=validate.Range(min=1))
+EXPORTS_COMPANY_MB = env.int("EXPORTS_COMPANY_MB", default=10_000, validate=validate.Range(min=1))
+if EXPORTS_COMPANY_MB < EXPORTS_PERSON_MB:
+    raise ValueError("EXPORTS_COMPANY_MB must be at least EXPORTS_PERSON_MB")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "console.static_files.StaticFiles"},
@@ -304,6 +311,17 @@ CHECKOUT_ORIGINS: list[str] = env.list(
     default=[STRIPE_API_BASE or "https://checkout.stripe.com"],
     validate=lambda origins: [_ORIGIN(origin) for origin in origins],
 )
+
+# --- Documents -----------------------------------------------------------------------------
+
+# Who issues statements, reports and receipts, as it is to stand on them; lines are parted by |.
+ISSUER_NAME = env.str("ISSUER_NAME", default="", validate=lines_of)
+ISSUER_ADDRESS = env.str("ISSUER_ADDRESS", default="", validate=lines_of)
+ISSUER_TAX_NUMBER = env.str("ISSUER_TAX_NUMBER", default="", validate=lines_of)
+if (ISSUER_ADDRESS or ISSUER_TAX_NUMBER) and not ISSUER_NAME:
+    raise ValueError(
+        "ISSUER_ADDRESS and ISSUER_TAX_NUMBER are set with ISSUER_NAME, or not at all"
+    )
 
 # --- Hardening -----------------------------------------------------------------------------
 

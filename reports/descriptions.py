@@ -68,6 +68,14 @@ def title(entry: Entry, other: str | None) -> str:
     return _("Transfer to %(account)s") % {"account": other}
 
 
+def is_form_key(origin: str, reference: str) -> bool:
+    """Whether the reference is the key of a form, or made of one: it says nothing to a reader.
+
+    What was paid by has its own reference, which is in the payment's description.
+    """
+    return origin in {Origin.CONSOLE, Origin.PAYMENT} and _UUID.search(reference) is not None
+
+
 def author(user: User, access: Access) -> str:
     """Who did it. To customers the platform's staff are operators, not addresses."""
     if user.is_staff and not access.user.is_staff:

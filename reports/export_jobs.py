@@ -32,6 +32,7 @@ from accounts.audit_actions import AuditAction
 from accounts.models import User
 from billing import jobs
 from billing.locking import clock
+from reports.export_room import check_size, make_room, remove_expired_files
 from reports.exports import FORMATS, Progress, Unwritable
 from reports.exports.names import file_name
 from reports.exports.selection import chosen_accounts, filters_of
@@ -208,7 +209,6 @@ def clear_away() -> int:
     May run twice, also at the same moment.
     """
     now = clock()
-    storage = exports_storage()
     Export.objects.filter(state=ExportState.RUNNING, touched_at__lt=now - DEAD).update(
         state=ExportState.FAILED,
         finished_at=now,
@@ -217,10 +217,11 @@ def clear_away() -> int:
     expired = Export.objects.filter(state=ExportState.READY, expires_at__lte=now).update(
         state=ExportState.EXPIRED
     )
+    # Where a worker was killed before it could.
+    for master in Export.objects.filter(state=ExportState.READY).values_list("master").distinct():
+        expired += make_room(master[0])
     # First the state, then the file: killed between the two, the next run goes on here.
-    for export in Export.objects.filter(state=ExportState.EXPIRED).exclude(file=""):
-        storage.delete(export.file)
-        Export.objects.filter(pk=export.pk).update(file="")
+    remove_expired_files()
     for export in Export.objects.filter(finished_at__lt=now - REMEMBERED).exclude(
         state=ExportState.READY
     ):
@@ -329,7 +330,9 @@ def _finish(export: Export, made: _Made) -> None:
         )
         if finished:
             jobs.order(MAIL, {"export_id": str(export.pk)})
-    if not finished:  # Cancelled at the last moment, or another worker's by now.
+    if finished:
+        make_room(export.master_id)
+    else:  # Cancelled at the last moment, or another worker's by now.
         exports_storage().delete(made.file)
 
 
@@ -392,11 +395,12 @@ class _Hashed(io.RawIOBase):
         return True
 
     def write(self, data: Buffer) -> int:
-        """All of it."""
+        """All of it. Raises Unwritable for more than may be kept."""
         view = memoryview(data)
         self.file.write(view)
         self.digest.update(view)
         self.size += view.nbytes
+        check_size(self.size)
         return view.nbytes
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from billing.models import Entry
+from billing.models import Entry, Kind
 from reports.descriptions import author, leg_of, other_sides, title
 from reports.queries import Scope, shows_balance
 
@@ -23,7 +23,8 @@ class Row(NamedTuple):
 
     Moments are in the company's time zone, amounts in its currency with the sign of the books:
     money in is positive. ``holder`` is the code of the account whose balance moved; it is "", and
-    ``seq`` and ``balance_after`` are None, where the reader does not see that account.
+    ``seq`` and ``balance_after`` are None, where the reader does not see that account. ``note`` is
+    what was written on a transfer, whose ``description`` names its other side.
     """
 
     posted_at: datetime
@@ -40,6 +41,7 @@ class Row(NamedTuple):
     contra: str
     amount: Decimal
     balance_after: Decimal | None
+    note: str
 
 
 def read_rows(scope: Scope, entries: QuerySet[Entry]) -> Iterator[Row]:
@@ -81,6 +83,7 @@ def rows_of(scope: Scope, entries: Iterable[Entry]) -> list[Row]:
                 contra=entry.contra.value,
                 amount=entry.amount,
                 balance_after=entry.balance_after if sees_holder else None,
+                note=entry.description if entry.kind == Kind.TRANSFER else "",
             )
         )
     return rows

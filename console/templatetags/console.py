@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 
 from console import money
 from console.figures import Figures
+from console.issuer import Issuer, issuer
 
 register = template.Library()
 
@@ -111,3 +112,9 @@ def zone_name(company: Zoned) -> str:
 def demo_mailbox() -> str:
     """The address of the demo's mailbox; empty where this is no demo."""
     return reverse("mailbox-list") if settings.DEMO_MAILBOX is not None else ""
+
+
+@register.simple_tag
+def document_issuer() -> Issuer | None:
+    """Who issues the document, for its letterhead; None where the settings do not say."""
+    return issuer()

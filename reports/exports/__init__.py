@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import Access
 from reports.exports import camt053, comma_separated, excel, journal, json_file, pdf
 from reports.exports.base import Progress, Unwritable, Write
 from reports.exports.selection import MOST_AT_ONCE, count_if_cheap
@@ -29,12 +30,18 @@ def _any_number(rows: int | None) -> None:
     """There is room for every number of rows."""
 
 
+def _for_all(access: Access) -> bool:
+    """Everybody who sees an account."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file. ``check`` raises Unwritable for a selection that it cannot hold, and
-    PermissionDenied for people it is not for; ``check_rows`` raises Unwritable for too many, None
-    being an unknown number. At most ``most_at_once`` rows are made while one waits; ``count`` is
-    how many there will be, of a selection that was checked, None being unknown.
+    """A kind of file. ``is_for`` is whether it can write anything that the person sees. ``check``
+    raises Unwritable for a selection that it cannot hold, and PermissionDenied for people it is
+    not for; ``check_rows`` raises Unwritable for too many, None being an unknown number. At most
+    ``most_at_once`` rows are made while one waits; ``count`` is how many there will be, of a
+    selection that was checked, None being unknown.
     """
 
     label: str | Promise
@@ -47,6 +54,7 @@ class Format:
     check_rows: Callable[[int | None], None] = _any_number
     report: str = "transactions"
     count: Callable[[Scope, TransactionFilter], int | None] = count_if_cheap
+    is_for: Callable[[Access], bool] = _for_all
 
 
 # A format is one entry here; its code stands in addresses and rows.
@@ -81,23 +89,26 @@ FORMATS = {
         camt053.check,
         report="statement",
         count=camt053.count,
+        is_for=camt053.is_for,
     ),
     "hledger": Format(
         "hledger",
-        _("a journal, checked by hledger"),
+        _("the whole company's journal"),
         "journal",
         "text/plain; charset=utf-8",
         journal.write_hledger,
         journal.check,
         report="journal",
+        is_for=journal.is_for,
     ),
     "beancount": Format(
         "Beancount",
-        _("a journal, checked by Beancount"),
+        _("the whole company's journal"),
         "beancount",
         "text/plain; charset=utf-8",
         journal.write_beancount,
         journal.check,
         report="journal",
+        is_for=journal.is_for,
     ),
 }

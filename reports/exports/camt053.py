@@ -15,12 +15,13 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from lxml import etree
 
-from accounts.models import Account
+from accounts.access import Access
+from accounts.models import Account, BalanceMode
 from billing.models import Balance, DailyTotal, Entry
 from console import money
 from console.days import day_start
@@ -59,6 +60,14 @@ class _Statement:
     holder: Account
     opening: Decimal
     closing: Decimal
+
+
+def is_for(access: Access) -> bool:
+    """Whether the person sees a balance, or one that was; a query where not the whole company."""
+    if access.sees_tree:
+        return True
+    seen = Balance.objects.filter(master=access.company, account__in=access.accounts)
+    return seen.filter(~Q(account__balance_mode=BalanceMode.SHARED) | Q(last_seq__gt=0)).exists()
 
 
 def check(scope: Scope, filters: TransactionFilter) -> None:

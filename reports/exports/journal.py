@@ -6,11 +6,17 @@ from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
+from accounts.access import Access
 from reports.exports.base import STEP, Progress, Unwritable
 from reports.exports.selection import narrowed_by
 from reports.filters import TransactionFilter
 from reports.journal import write_within
 from reports.queries import Scope
+
+
+def is_for(access: Access) -> bool:
+    """Whether the person sees the whole company."""
+    return access.sees_tree
 
 
 def check(scope: Scope, filters: TransactionFilter) -> None:

@@ -168,12 +168,21 @@ class Export(models.Model):
         return self.state in UNFINISHED
 
     @property
+    def gave_way(self) -> bool:
+        """Whether its file was removed before its time, to make room for newer ones."""
+        return (
+            self.state == ExportState.EXPIRED
+            and self.expires_at is not None
+            and self.finished_at is not None
+            and self.expires_at < self.finished_at + KEPT
+        )
+
+    @property
     def percent(self) -> int | None:
         """How far it is; None where that is not known. The last step is the file's own."""
-        if self.rows_total is None:
+        # Before the first rows it is read and added up, which may take a while: no progress yet.
+        if not self.rows_total or not self.rows_done:
             return None
-        if not self.rows_total:
-            return 0
         return min(99, self.rows_done * 100 // self.rows_total)
 
 

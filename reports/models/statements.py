@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
-from billing.models import DECIMAL_PLACES, MAX_DIGITS
+from billing.models import DECIMAL_PLACES, MAX_DIGITS, Entry
 
 # 2026-0000017 is no other way to write 2026-000017.
 _NAME = re.compile(r"([0-9]{4})-([0-9]{6}|[1-9][0-9]{6,8})", re.ASCII)
@@ -28,6 +28,15 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         if match is None:
             return self.none()
         return self.filter(master=company, year=int(match[1]), number=int(match[2]))
+
+    def holding(self, entry: Entry) -> Self:
+        """Those that the entry stands in, the final ones and the oldest first."""
+        return self.filter(
+            master=entry.master_id,
+            holder=entry.holder_id,
+            first_seq__lte=entry.seq,
+            last_seq__gte=entry.seq,
+        ).order_by("-is_final", "id")
 
 
 class Statement(models.Model):

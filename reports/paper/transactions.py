@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from billing.models import Kind
 from console.money import format_amount
 from console.templatetags.console import local, local_exact
+from reports.descriptions import is_form_key
 from reports.filters import TransactionFilter
 from reports.models import Statement
 from reports.paper.document import Breakdown, Column, Document, Edge, Line, PaperError, Sum
@@ -177,7 +178,11 @@ class Report:
         return row.account_name, _("balance of %(holder)s") % {"holder": isolate(holder)}
 
     def _what(self, row: Row) -> tuple[str, ...]:
-        about = [self.kinds[row.kind], row.reference]
+        about = [self.kinds[row.kind]]
+        if row.note:
+            about.append(row.note)
+        if not is_form_key(row.origin, row.reference):
+            about.append(row.reference)
         if row.by:
             about.append(_("by %(name)s") % {"name": row.by})
         return row.description, " · ".join(isolate(each) for each in about)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
@@ -30,8 +31,9 @@ from reports.queries import Scope
 
 # htmx stops asking when it is answered with this.
 STOP_POLLING = 286
-# The newest so many are listed; older ones have expired.
-MOST_LISTED = 100
+# Of those without a file (failed, cancelled, expired) the newest so many are listed; those that
+# have one all are: there are never more than `export_room.MOST_KEPT`.
+MOST_WITHOUT_FILE = 50
 # A small file is made in memory, before the first byte of it is sent.
 IN_MEMORY = 8_000_000
 LONGEST_QUERY = 200_000
@@ -55,7 +57,7 @@ class ExportForm(forms.Form):
 def export_list(request: HttpRequest, company: str) -> HttpResponse:
     """The person's exports, newest first; how far they are is asked again each second."""
     access = access_or_404(request.user, company)
-    exports = list(Export.objects.of(access).order_by("-created_at", "pk")[:MOST_LISTED])
+    exports = _listed(access)
     unfinished = any(export.is_unfinished for export in exports)
     context = {
         "access": access,
@@ -68,6 +70,14 @@ def export_list(request: HttpRequest, company: str) -> HttpResponse:
         return render(request, "reports/export_list.html", context)
     status = 200 if unfinished else STOP_POLLING
     return render(request, "reports/_export_table.html", context, status=status)
+
+
+def _listed(access: Access) -> list[Export]:
+    """All that are kept or on their way, and the last of the others, newest first; two queries."""
+    mine = Export.objects.of(access).order_by("-created_at", "pk")
+    others = Q(state__in=export_jobs.GONE)
+    listed = [*mine.exclude(others), *mine.filter(others)[:MOST_WITHOUT_FILE]]
+    return sorted(listed, key=lambda export: export.created_at, reverse=True)
 
 
 @require_POST

@@ -66,7 +66,7 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
     except InvalidPage as error:
         raise Http404 from error
     lines = summary.read_accounts(scope, page.object_list, year.number, today)
-    months = _months(year)
+    months, kinds = _months(year), _kinds(year)
     spends = [*year.months.values(), year.whole]
     spends += [each for line in lines for each in (*line.months.values(), line.whole)]
     decimals = access.company.decimals
@@ -83,10 +83,23 @@ def spending_summary(request: HttpRequest, company: str) -> HttpResponse:
         "month_figures": Figures(
             [each for row in months for each in (row.spend.amount, row.before)], decimals
         ),
+        # In line both ways: on a phone each line is a column, else each month.
+        "account_figures": Figures([each.amount for each in spends], decimals),
+        "kind_figures": Figures(
+            [
+                amount
+                for row in kinds
+                for amount in (
+                    row.amount,
+                    *(moved.amount for _month, moved in row.months if moved),
+                )
+            ],
+            decimals,
+        ),
         "page": page,
         "lines": lines,
         "names": scope.names,
-        "kinds": _kinds(year),
+        "kinds": kinds,
         "unclear": [each for each in spends if not each.is_exact],
     }
     return render(request, "reports/summary.html", context)

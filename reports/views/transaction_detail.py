@@ -20,12 +20,16 @@ from billing.views.transfer_reading import hide_other_names, visible_transfers
 from console import money
 from console.figures import Figures
 from reports.descriptions import author, leg_of, other_sides, title
+from reports.models import Statement
 from reports.pages import BadCursorError, read_key, write_key
 from reports.queries import Scope, shows_balance
+from reports.statement_months import is_month
 from reports.tables import TransactionTable
 
 # More legs than a page can tell: a batch of charges stands in the transactions.
 MOST_LEGS = 50
+# Each day and each person may have issued one more: among so many the month's is looked for.
+MOST_STATEMENTS = 100
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -77,6 +81,7 @@ def transaction_detail(request: HttpRequest, company: str, key: str) -> HttpResp
         "contra_amount": column.cell(-entry.amount, sign=True),
     }
     if sees_holder:
+        context["sources"] += _statements(access, entry)
         context |= {
             "before": column.cell(entry.balance_before),
             "after": column.cell(entry.balance_after),
@@ -119,6 +124,16 @@ def _sources(access: Access, scope: Scope, entry: Entry) -> list[Source]:
         reversed_as = f"{entry.kind}:{entry.origin}:{entry.reference}"
         found += _linked(access, scope, _("Reversed by"), Origin.REVERSAL, reversed_as)
     return found
+
+
+def _statements(access: Access, entry: Entry) -> list[Source]:
+    """The statement that holds the entry: of its month where there is one, else the first."""
+    holding = list(Statement.objects.holding(entry)[:MOST_STATEMENTS])
+    if not holding:
+        return []
+    statement = min(holding, key=lambda each: (not is_month(each), not each.is_final, each.pk))
+    statement.master = access.company
+    return [Source(_("Statement"), statement.name, statement.get_absolute_url())]
 
 
 def _linked(access: Access, scope: Scope, label: str, origin: str, reference: str) -> list[Source]:

@@ -35,6 +35,17 @@ def links(response) -> set[str]:
     return set(re.findall(r'<a [^>]*href="([^"]*)"', main))
 
 
+def test_it_leads_to_its_transactions_and_statements_and_they_lead_back(cast):
+    for user, account in ((cast.admin, cast.retail), (cast.otp_member, cast.otp)):
+        found = links(page(user, account))
+        listed = reverse("statement-list", args=["nile"]) + f"?account={account.code}"
+        assert {
+            listed,
+            reverse("transaction-list", args=["nile"]) + f"?account={account.pk}",
+        } <= found
+        assert address("detail", account) in links(signed_in(user).get(listed))
+
+
 # --- the balance ------------------------------------------------------------------------------
 
 

@@ -116,11 +116,11 @@ def test_the_list_takes_the_same_queries_however_long_it_is(
     client, address = client_of(cast.finance), reverse("export-list", args=["nile"])
     client.get(address)
     ordered(cast.finance)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(address)
     ordered(cast.finance)
     ordered(cast.finance)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(address)
 
 
@@ -243,6 +243,11 @@ def test_strangers_find_nothing_here_and_a_journal_is_for_who_sees_the_tree(cast
     menu = client_of(cast.member).get("/accounts/nile/transactions/").content.decode()
     assert 'value="csv"' in menu
     assert "hledger" not in menu
+    # Its account has a balance of its own; who sees only a shared one is offered no statement.
+    assert "camt053" in menu
+    shared = client_of(cast.otp_member).get("/accounts/nile/transactions/").content.decode()
+    assert 'value="csv"' in shared
+    assert "camt053" not in shared
     assert client_of(cast.finance).get("/accounts/nile/exports/new/").status_code == 405
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from uuid import uuid4
 
 import pikepdf
 import pypdf
@@ -18,6 +19,7 @@ from django.http import QueryDict
 
 from accounts.access import access_or_404
 from accounts.models import Account
+from billing import transfers
 from billing.charges import Charge, charge_many
 from reports import paper
 from reports.filters import TransactionFilter
@@ -117,6 +119,22 @@ def test_a_long_description_wraps_and_arabic_and_control_characters_are_set(cast
     assert "turned" in text
     # Letters are stored as they are seen; none of them is missing.
     assert sorted(set(ARABIC) - {" "}) == sorted(set(text) & set(ARABIC) - {" "})
+
+
+def test_a_transfer_is_told_by_its_note_and_by_no_key_of_a_form(cast):
+    made = transfers.make(
+        source=cast.nile,
+        destination=cast.marketing,
+        amount=Decimal(5),
+        note="October budget",
+        key=uuid4(),
+        by=cast.admin,
+    )
+    spend(cast.marketing, "Campaign")
+    text = " ".join(" ".join(texts(written(cast.finance))).split())
+    assert "Transfer · October budget · by admin@nile.example" in text
+    assert made.reference not in text.replace(" ", "")
+    assert "Usage · msg-0." in text
 
 
 def test_who_sees_only_a_shared_subaccount_is_not_told_the_pools_balance(cast):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO, StringIO
@@ -48,6 +49,11 @@ def body(response) -> str:
 def statement_of(account: Account) -> Statement:
     today = timezone.localdate(timezone=account.zone)
     return issue(holder=account, first=today, last=today)
+
+
+def test_the_menu_of_a_statement_offers_only_files_that_can_hold_it(cast: Cast) -> None:
+    page = body(get(cast.finance, "statement-detail", "nile", statement_of(cast.nile).name))
+    assert re.findall(r'name="format" value="(\w+)"', page) == ["pdf", "csv", "xlsx", "json"]
 
 
 class TestAccess:

@@ -8,11 +8,13 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from billing import adjustments, charges, holds, transfers
 from billing.models import Entry
 from console.money import MINUS
+from reports import statements
 from reports.models import SavedView
 from reports.models.saved_views import MOST
 from reports.pages import write_key
@@ -28,6 +30,11 @@ def page_of(user: User, entry: Entry, company: str = "nile"):
     return client.get(reverse("transaction-detail", args=[company, write_key(entry)]))
 
 
+def words(response) -> str:
+    """What the page itself says, without its menus."""
+    return response.content.decode().split("<main", 1)[1]
+
+
 def last_of(account) -> Entry:
     return Entry.objects.filter(account=account).order_by("-posted_at", "-seq").first()
 
@@ -39,6 +46,23 @@ class TestEntry:
         for text in ("Campaign", "msg-1", "500", "487.9925", f"{MINUS}12.0075", "+12.0075"):
             assert text in content
         assert "Usage revenue" in content
+
+    def test_leads_to_the_statement_that_holds_it_and_to_none_of_the_pool(
+        self, cast: Cast
+    ) -> None:
+        spend(cast.otp, "1", "otp-1")
+        entry, today = last_of(cast.otp), timezone.localdate(timezone=cast.nile.zone)
+        assert "Statement" not in words(page_of(cast.finance, entry))
+        issued = [
+            statements.issue(holder=holder, first=today.replace(day=1), last=today)
+            for holder in (cast.marketing, cast.nile)
+        ]
+        shown = page_of(cast.finance, entry).content.decode()
+        assert [each.get_absolute_url() in shown for each in issued] == [False, True]
+        # Its entry is in there, but the statement is the pool's.
+        assert "Statement" not in words(page_of(cast.otp_member, entry))
+        spend(cast.nile, "1", "later")
+        assert "Statement" not in words(page_of(cast.finance, last_of(cast.nile)))
 
     @pytest.mark.parametrize("who", ["stranger", "gulf_admin", "otp_member"])
     def test_is_not_there_for(self, cast: Cast, who: str) -> None:

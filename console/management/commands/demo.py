@@ -44,6 +44,11 @@ class Command(BaseCommand):
         _keep_mails()
         # A newcomer has no second factor at hand; production never comes here.
         settings.DEMO = True
+        if not settings.ISSUER_NAME:
+            # Nobody's name: documents show where one's own will stand.
+            settings.ISSUER_NAME = "Demo Messaging Platform FZ-LLC"
+            settings.ISSUER_ADDRESS = "Building 7, Example Internet City | Dubai, UAE"
+            settings.ISSUER_TAX_NUMBER = "Tax registration 100-0000-0000-000 (invented)"
         sandbox = stripe_sandbox.prepare()
         self.stdout.write("Preparing the demo...")
         self.stdout.flush()

@@ -48,6 +48,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("operator"), default=False, help_text=_("Staff of the platform: sees every account.")
     )
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True)
+    # The operator who looks as this person, in a read-only view: set by ``accounts.viewing``.
+    viewed_by: User | None = None
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from accounts.views.invitations import invitation
 from accounts.views.sign_in_rules import company_security
+from accounts.views.view_as import view_as, view_as_stop
 from console import health
 from console.account_page import account_page
 from console.home import home
@@ -22,6 +23,8 @@ urlpatterns = [
     path("", include("billing.api.routes")),
     path("operator/audit/", operator_audit_log, name="operator-audit-log"),
     path("operator/audit/events.csv", operator_audit_log_csv, name="operator-audit-log-csv"),
+    path("operator/view-as/stop/", view_as_stop, name="operator-view-as-stop"),
+    path("operator/view-as/<slug:company>/<int:pk>/", view_as, name="operator-view-as"),
     path("operator/", include("billing.operator_urls")),
     path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),

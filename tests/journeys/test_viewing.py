@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_operator_sees_what_a_member_of_a_shared_subaccount_sees(
-    page: Page, cast, live_server, sign_in, look
+    page: Page, cast, live_server, sign_in, look, calm
 ):
     charge(cast.otp, "12.5", "otp-1")
     sign_in(page, cast.operator)
@@ -46,6 +46,8 @@ def test_an_operator_sees_what_a_member_of_a_shared_subaccount_sees(
     page.get_by_text("Export", exact=True).last.click()
     page.get_by_role("button", name="CSV").first.click()
     expect(main).to_contain_text("nothing can be sent or changed")
+    # Which Chromium tells of, too.
+    assert "status of 403" in calm.pop()
     look(page, "viewed-refused")
     banner.get_by_role("button", name="Stop").click()
     expect(banner).to_have_count(0)

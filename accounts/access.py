@@ -52,6 +52,11 @@ class Access:
     roles: dict[int, Role]
 
     @property
+    def read_only(self) -> bool:
+        """Whether an operator only looks at what the person sees: ``accounts.viewing``."""
+        return self.user.viewed_by is not None
+
+    @property
     def accounts(self) -> AccountQuerySet:
         """The accounts of this company that the person may see."""
         in_company: AccountQuerySet = Account.objects.filter(master=self.company)
@@ -161,7 +166,12 @@ class Access:
 
     @property
     def can_switch(self) -> bool:
-        """Whether the person has another company to go to; one query."""
+        """Whether the person has another company to go to; one query.
+
+        Not in a read-only view, which is of one company.
+        """
+        if self.read_only:
+            return False
         companies: AccountQuerySet = Account.objects.companies_of(self.user)
         return companies.exclude(pk=self.company.pk).exists()
 

@@ -15,7 +15,9 @@ class AccountsConfig(AppConfig):
             audit_signals,  # noqa: F401
             reauthentication,
             sign_ins,
+            viewing,
         )
 
         sign_ins.listen()
         reauthentication.listen()
+        viewing.listen()

@@ -54,6 +54,9 @@ def record(
     )
     facts = current()
     request = facts.request if facts else None
+    if by is not None:
+        # Whoever looks as a customer does what they do as themselves.
+        by = getattr(request, "operator", by)
     moments = {} if moment is None else {"at": moment}
     AuditEvent.objects.create(
         action=action,

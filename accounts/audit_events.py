@@ -65,6 +65,9 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["master", "-at", "-id"], name="audit_by_company"),
             models.Index(fields=["-at", "-id"], name="audit_by_time"),
+            models.Index(
+                fields=["request_id"], name="audit_by_request", condition=~Q(request_id="")
+            ),
         ]
 
     def __str__(self) -> str:

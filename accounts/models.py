@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -212,6 +214,13 @@ class Account(models.Model):
                 name="account_confirm_above_is_not_negative",
             ),
         ]
+        # For operators, who search all companies: how a code begins, and words of names.
+        indexes = [
+            models.Index(
+                fields=["code"], name="account_by_code_start", opclasses=["varchar_pattern_ops"]
+            ),
+            GinIndex(SearchVector("name", config="simple"), name="account_by_words"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -397,6 +406,11 @@ class Invitation(models.Model):
         verbose_name_plural = _("invitations")
         indexes = [
             models.Index(fields=["invited_by", "created_at"], name="invitation_by_person"),
+            models.Index(
+                fields=["email"],
+                name="invitation_by_email_start",
+                opclasses=["varchar_pattern_ops"],
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -37,6 +37,19 @@ class PeopleSearchForm(forms.Form):
     )
 
 
+class ReasonForm(forms.Form):
+    """Why an operator does something, for the audit log."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=300,
+        validators=[one_line],
+        help_text=_("A ticket, or what the customer asked. It stands in the audit log."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": _("Write why you look.")},
+    )
+
+
 def _role_label(role: Role) -> SafeString:
     return format_html('{}<small class="hint">{}</small>', role.label, ABOUT[role])
 

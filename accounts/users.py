@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -48,6 +50,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("operator"), default=False, help_text=_("Staff of the platform: sees every account.")
     )
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True)
+    # The operator who looks as this person, in a read-only view: set by ``accounts.viewing``.
+    viewed_by: User | None = None
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -62,6 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
             ),
         ]
+        indexes = [GinIndex(SearchVector("name", config="simple"), name="user_by_words")]
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -55,5 +55,8 @@ def tag_of(request: HttpRequest, access: Access, now: datetime, today: date) -> 
         state = cursor.fetchone()
     reader = (access.user.pk, access.user.is_staff, sorted(access.roles.items()))
     about = (company.name, company.state, company.currency, company.time_zone)
-    facts = (state, reader, about, get_language(), request.get_full_path(), today)
+    # A read-only view has its banner, which says until when.
+    viewing = getattr(request, "viewing", None)
+    view = viewing and viewing.began
+    facts = (state, reader, view, about, get_language(), request.get_full_path(), today)
     return f'W/"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}"'

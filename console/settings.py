@@ -130,6 +130,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.second_factor.lead_to_set_up",
     "accounts.reauthentication.ReplayMiddleware",
+    # The last: all before it are about who has signed in.
+    "accounts.viewing.show_as_customer",
 ]
 
 ROOT_URLCONF = "console.urls"

@@ -7,11 +7,13 @@ from django.views.generic import RedirectView
 
 from accounts.views.invitations import invitation
 from accounts.views.sign_in_rules import company_security
+from accounts.views.view_as import view_as, view_as_stop
 from console import health
 from console.account_page import account_page
 from console.home import home
 from console.overview import overview
 from reports.views.audit_log import operator_audit_log, operator_audit_log_csv
+from reports.views.operator_search import operator_search
 
 handler400 = "console.refusal.bad_request"
 handler403 = "console.refusal.refusal"
@@ -22,6 +24,9 @@ urlpatterns = [
     path("", include("billing.api.routes")),
     path("operator/audit/", operator_audit_log, name="operator-audit-log"),
     path("operator/audit/events.csv", operator_audit_log_csv, name="operator-audit-log-csv"),
+    path("operator/search/", operator_search, name="operator-search"),
+    path("operator/view-as/stop/", view_as_stop, name="operator-view-as-stop"),
+    path("operator/view-as/<slug:company>/<int:pk>/", view_as, name="operator-view-as"),
     path("operator/", include("billing.operator_urls")),
     path("", include("billing.gateway_urls")),
     path("accounts/<slug:company>/", overview, name="overview"),

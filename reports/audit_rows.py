@@ -54,6 +54,7 @@ _WORDS = {
     "to": gettext_lazy("To"),
     "total": gettext_lazy("Total"),
     "transfer": gettext_lazy("Transfer"),
+    "view": gettext_lazy("Read-only view"),
 }
 
 

@@ -125,6 +125,11 @@ class BankLine(models.Model):
         indexes = [
             models.Index(fields=["statement", "id"], name="bank_line_by_statement"),
             models.Index(
+                fields=["bank_reference"],
+                name="bank_line_by_reference",
+                condition=~Q(bank_reference=""),
+            ),
+            models.Index(
                 F("booked_on").desc(),
                 F("id").desc(),
                 name="bank_line_open",

@@ -63,7 +63,12 @@ class Refund(models.Model):
                 fields=["created_at"],
                 name="refund_under_way",
                 condition=Q(state=RefundState.REQUESTED),
-            )
+            ),
+            models.Index(
+                fields=["gateway_reference"],
+                name="refund_by_gateway_name",
+                condition=~Q(gateway_reference=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -66,7 +66,7 @@ def payment_state(request: HttpRequest, company: str, pk: UUID) -> HttpResponse:
     context["has_changed"] = request.GET.get("tag") != context["tag"]
     context["is_fragment"] = True
     is_over = not context["status"].is_unpaid
-    if not is_over and _asked(request) >= PATIENT_POLLS:
+    if not is_over and _asked(request) >= PATIENT_POLLS and not access.read_only:
         reconciliation.ask_soon(payment)
     return render(
         request,

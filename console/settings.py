@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 from whitenoise.compress import Compressor
 
+from console.amounts import read_amounts
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
@@ -304,6 +306,13 @@ CHECKOUT_ORIGINS: list[str] = env.list(
     default=[STRIPE_API_BASE or "https://checkout.stripe.com"],
     validate=lambda origins: [_ORIGIN(origin) for origin in origins],
 )
+
+# What an operator adjusts or refunds alone for one company within 24 hours; above it a second one
+# has to agree. A currency that is not named: nothing.
+try:
+    SECOND_OPERATOR_ABOVE = read_amounts(env.str("SECOND_OPERATOR_ABOVE", default=""))
+except ValueError as error:
+    raise ValueError(f"SECOND_OPERATOR_ABOVE: {error}") from error
 
 # --- Hardening -----------------------------------------------------------------------------
 

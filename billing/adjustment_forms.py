@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,13 +20,16 @@ from billing.references import check_description
 from billing.refusals import AccountClosed, InsufficientBalance
 from billing.second_operator import Alone
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
 ADD, TAKE = "add", "take"
 
 
 class ReasonField(forms.CharField):
     """Why: required, and no longer than pages have room for."""
 
-    def __init__(self, missing: str | Promise) -> None:
+    def __init__(self, missing: StrPromise) -> None:
         too_long = _(
             "A reason has at most %(limit_value)d characters; this one has %(show_value)d."
         )
@@ -53,7 +56,8 @@ class ReasonForm(KeyedForm):
             ) from error
 
 
-class Outlook(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outlook:
     """What is known so far of an adjustment that is being typed.
 
     ``balance`` is the holder's, once an account is chosen; ``amount`` is signed. ``words`` say
@@ -137,7 +141,7 @@ class AdjustForm(ReasonForm):
         account: Account | None = self.cleaned_data.get("account")
         if self.data.get("amount") and "amount" in errors:
             told = self._outlook(account, None) if account else Outlook()
-            return told._replace(trouble=" ".join(map(str, errors["amount"])))
+            return replace(told, trouble=" ".join(map(str, errors["amount"])))
         if account is None:
             return Outlook()
         whole = {"amount", "direction"} <= self.cleaned_data.keys()

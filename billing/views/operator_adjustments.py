@@ -169,7 +169,8 @@ def adjustment_undo(request: HttpRequest, place: str) -> HttpResponse:
 
 
 def _company_or_404(code: str) -> Account:
-    return get_object_or_404(Account.objects.masters(), code=code)
+    found: Account = get_object_or_404(Account.objects.masters(), code=code)
+    return found
 
 
 def _form(operator: User, master: Account, request: HttpRequest, *, bound: bool) -> AdjustForm:

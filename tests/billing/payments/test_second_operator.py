@@ -288,7 +288,9 @@ def test_agreeing_to_a_refund_sends_it_to_the_gateway(client, cast, second, paym
         told = client.post(address("refund-new", payment.pk), fields, follow=True)
         assert said in plain(told)
     asked = Approval.objects.get()
+    assert "It waits for a second operator." in plain(client.get(address("payment", payment.pk)))
     client.force_login(second)
     done = client.post(address("approval", asked.pk), {"do": "agree"}, follow=True)
     assert "EGP 6,000.00 is set apart." in plain(done)
+    assert "agreed by second@platform.example" in plain(client.get(address("payment", payment.pk)))
     assert refunds.left_of(payment) == 3000

@@ -25,7 +25,7 @@ from billing.verification import verify
 from tests.billing.payments.bank import ask
 from tests.billing.payments.operators import address, plain
 from tests.factories import balance_of, make_user
-from tests.threads import at_once
+from tests.threads import at_once, wait_until_someone_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,9 +112,18 @@ def test_what_two_agreed_to_leaves_each_what_they_may_do_alone(cast, asked, seco
 
 
 def test_two_forms_at_once_do_not_both_pass(cast):
-    parts = [partial(adjust, cast, "3000", account=each) for each in (cast.marketing, cast.retail)]
-    results = at_once(*parts)
-    assert [isinstance(each, Approval) for each in results].count(True) == 1
+    def slow():
+        with transaction.atomic():
+            adjustments.within(
+                account=cast.retail,
+                amount=Decimal(3000),
+                reason="x",
+                reference="a",
+                by=cast.operator,
+            )
+            wait_until_someone_waits_for_a_lock()
+
+    at_once(slow, partial(adjust, cast, "3000"))
     assert Entry.objects.filter(kind=Kind.ADJUSTMENT).count() == 1
 
 

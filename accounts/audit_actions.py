@@ -52,6 +52,7 @@ class AuditAction(models.TextChoices):
     TOP_UP_STARTED = "top_up_started", _("Top-up started")
     TOP_UP_CANCELLED = "top_up_cancelled", _("Top-up given up")
     ADJUSTED = "adjusted", _("Credit adjusted")
+    ADJUSTMENT_UNDONE = "adjustment_undone", _("Adjustment undone")
     REFUND_ASKED = "refund_asked", _("Refund asked for")
     REFUND_PAID = "refund_paid", _("Refund noted as paid")
     REFUND_FAILED = "refund_failed", _("Refund noted as failed")
@@ -65,6 +66,7 @@ class AuditAction(models.TextChoices):
     SECOND_OPERATOR_ASKED = "second_operator_asked", _("Second operator asked")
     SECOND_OPERATOR_AGREED = "second_operator_agreed", _("Second operator agreed")
     SECOND_OPERATOR_REFUSED = "second_operator_refused", _("Second operator refused")
+    SECOND_OPERATOR_WITHDRAWN = "second_operator_withdrawn", _("Request to operators withdrawn")
     # Reading.
     EXPORT_ORDERED = "export_ordered", _("Export ordered")
     EXPORT_DOWNLOADED = "export_downloaded", _("Export downloaded")

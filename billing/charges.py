@@ -125,23 +125,7 @@ def reverse(
     Raises UnknownReference, CannotReverse (a transfer, a payment, a reversal), ValueError for an
     empty reason, StartAgain as ``transact`` does.
     """
-    if not reason.strip():
-        raise ValueError("a reversal has a reason")
-    references.check_description(reason)
-    undone = list(
-        Entry.objects.named(master=master, origin=origin, reference=reference).order_by("leg")
-    )
-    if not undone:
-        raise UnknownReference(account=master, reference=reference)
-    kind = Kind(undone[0].kind)
-    if kind not in REVERSIBLE:
-        raise CannotReverse(account=undone[0].account_id, kind=kind)
-    posting = Posting(
-        Kind.REVERSAL,
-        f"{kind}:{origin}:{reference}",
-        tuple(Leg(entry.account_id, -entry.amount) for entry in undone),
-        reason,
-    )
+    posting = reversal_of(master=master, reference=reference, reason=reason, origin=origin)
 
     def work() -> Outcome:
         [outcome] = post(
@@ -153,6 +137,30 @@ def reverse(
         return outcome
 
     return transact(work)
+
+
+def reversal_of(*, master: int, reference: str, reason: str, origin: Origin) -> Posting:
+    """What ``reverse`` posts, with origin REVERSAL, for verbs that do more in its transaction.
+
+    One query. Raises what ``reverse`` raises before it posts.
+    """
+    if not reason.strip():
+        raise ValueError("a reversal has a reason")
+    references.check_description(reason)
+    undone = list(
+        Entry.objects.named(master=master, origin=origin, reference=reference).order_by("leg")
+    )
+    if not undone:
+        raise UnknownReference(account=master, reference=reference)
+    kind = Kind(undone[0].kind)
+    if kind not in REVERSIBLE:
+        raise CannotReverse(account=undone[0].account_id, kind=kind)
+    return Posting(
+        Kind.REVERSAL,
+        f"{kind}:{origin}:{reference}",
+        tuple(Leg(entry.account_id, -entry.amount) for entry in undone),
+        reason,
+    )
 
 
 def _postings(charges: Sequence[Charge]) -> list[Posting]:

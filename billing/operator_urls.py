@@ -3,6 +3,8 @@
 from django.urls import path
 
 from billing.views import (
+    operator_adjustments,
+    operator_approvals,
     operator_bank_transfers,
     operator_home,
     operator_methods,
@@ -51,6 +53,20 @@ urlpatterns = [
         operator_statements.line_assign,
         name="operator-line-assign",
     ),
+    path("accounts/<slug:company>/adjust/", operator_adjustments.adjust, name="operator-adjust"),
+    path(
+        "accounts/<slug:company>/adjust/preview/",
+        operator_adjustments.adjust_preview,
+        name="operator-adjust-preview",
+    ),
+    path("adjustments/", operator_adjustments.adjustment_list, name="operator-adjustment-list"),
+    path(
+        "adjustments/<slug:place>/undo/",
+        operator_adjustments.adjustment_undo,
+        name="operator-adjustment-undo",
+    ),
+    path("approvals/", operator_approvals.approval_list, name="operator-approval-list"),
+    path("approvals/<int:pk>/", operator_approvals.approval, name="operator-approval"),
     path("methods/", operator_methods.method_list, name="operator-method-list"),
     path("methods/<int:pk>/", operator_methods.method_edit, name="operator-method-edit"),
 ]

@@ -41,7 +41,6 @@ _AUDITED = {
     Trail.STARTED: AuditAction.TOP_UP_STARTED,
     Trail.CANCELLED: AuditAction.TOP_UP_CANCELLED,
     Trail.RETURNED: AuditAction.REVIEW_RETURNED,
-    Trail.REFUND_REQUESTED: AuditAction.REFUND_ASKED,
     Trail.REFUNDED: AuditAction.REFUND_PAID,
     Trail.REFUND_FAILED: AuditAction.REFUND_FAILED,
 }

@@ -11,8 +11,16 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from accounts.audit_actions import AuditAction
 from accounts.models import User
-from billing import holds_sql, ledger, payment_figures, references, settlement
+from billing import (
+    holds_sql,
+    ledger,
+    payment_figures,
+    references,
+    second_operator,
+    settlement,
+)
 from billing.gateways import gateway
 from billing.gateways.protocol import Fact, GatewayRefused, What
 from billing.holds import LONGEST
@@ -20,11 +28,11 @@ from billing.ledger import Leg, Posting, place_hold, post, release_hold, transac
 from billing.locking import clock
 from billing.models import Hold, Kind, Origin, Payment, Refund, RefundState
 from billing.payment_figures import left_of
-from billing.payment_trail import Trail, record
+from billing.payment_trail import Trail, line, note, record
 from billing.refusals import Refused
 from console import money
 
-__all__ = ["MoreThanPaid", "Refused", "left_of", "request", "send", "settle"]
+__all__ = ["MoreThanPaid", "Refused", "left_of", "request", "send", "settle", "within"]
 
 
 class MoreThanPaid(Refused):
@@ -57,8 +65,37 @@ def request(
     ``key`` comes with the form and is the refund's id: a second call returns what is there.
     Spent credit is refused (InsufficientBalance) unless ``past_limit``: then nothing is put on
     hold, and the refund is posted past the limit when it is done. ``shown`` are the figures that
-    were looked at (``payment_figures``). Raises MoreThanPaid, PaymentFiguresChanged, ValueError
-    for an amount of zero or less or an empty reason, StartAgain as ``transact`` does.
+    were looked at (``payment_figures``). Raises MoreThanPaid, PaymentFiguresChanged,
+    SecondOperatorNeeded for more than ``by`` may do alone, ValueError for an amount of zero or
+    less or an empty reason, StartAgain as ``transact`` does.
+    """
+    return transact(
+        lambda: within(
+            payment=payment,
+            amount=amount,
+            reason=reason,
+            key=key,
+            by=by,
+            past_limit=past_limit,
+            shown=shown,
+        )
+    )
+
+
+def within(
+    *,
+    payment: Payment,
+    amount: Decimal,
+    reason: str,
+    key: UUID,
+    by: User,
+    past_limit: bool = False,
+    shown: str | None = None,
+    agreed_by: User | None = None,
+) -> Refund:
+    """As ``request``, in the transaction of a caller that does more: must run within ``transact``.
+
+    ``agreed_by`` is the second operator, who then does it for ``by``.
     """
     if amount <= 0 or not ledger.fits(amount):
         raise ValueError("a refund is more than zero and fits the ledger")
@@ -66,31 +103,31 @@ def request(
         raise ValueError("a refund has a reason")
     references.check_description(reason)
 
-    def work() -> Refund:
-        locked = Payment.objects.select_for_update(no_key=True).get(pk=payment.pk)
-        there = Refund.objects.filter(pk=key, payment=locked).first()
-        if there is not None:
-            return there
-        payment_figures.check(shown, locked)
-        left = left_of(locked)
-        if amount > left:
-            raise MoreThanPaid(locked, left)
-        hold = None if past_limit else _set_apart(locked, amount, key, by)
-        now = clock()
-        refund = Refund.objects.create(
-            id=key,
-            master_id=locked.master_id,
-            payment=locked,
-            amount=amount,
-            reason=reason,
-            hold_id=hold.id if hold else None,
-            by=by,
-            created_at=now,
-        )
-        record(locked, Trail.REFUND_REQUESTED, now, amount, about=reason, by=by)
-        return refund
-
-    return transact(work)
+    second_operator.lock(by)
+    locked = Payment.objects.select_for_update(no_key=True).get(pk=payment.pk)
+    there = Refund.objects.filter(pk=key, payment=locked).first()
+    if there is not None:
+        return there
+    payment_figures.check(shown, locked)
+    left = left_of(locked)
+    if amount > left:
+        raise MoreThanPaid(locked, left)
+    hold = None if past_limit else _set_apart(locked, amount, key, by)
+    now = clock()
+    refund = Refund.objects.create(
+        id=key,
+        master_id=locked.master_id,
+        payment=locked,
+        amount=amount,
+        reason=reason,
+        hold_id=hold.id if hold else None,
+        by=by,
+        created_at=now,
+    )
+    second_operator.check(account=locked.account, by=by, agreed_by=agreed_by)
+    line(locked, Trail.REFUND_REQUESTED, now, amount, about=reason, by=by).save()
+    note(locked, AuditAction.REFUND_ASKED, amount, about=reason, by=agreed_by or by)
+    return refund
 
 
 def send(refund: Refund) -> Refund:

@@ -17,7 +17,14 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 
-from billing import bank_statements, holds, notice_mails, payment_mails, reconciliation
+from billing import (
+    approval_mails,
+    bank_statements,
+    holds,
+    notice_mails,
+    payment_mails,
+    reconciliation,
+)
 from billing.models import BankStatement
 
 logger = logging.getLogger(__name__)
@@ -131,3 +138,21 @@ def send_payment_instructions(payment_id: str) -> None:
     """Mail how a voucher or a bank transfer is paid. Ordered when a gateway has told us."""
     sent = payment_mails.send(payment_id)
     logger.log(logging.INFO if sent else logging.DEBUG, "Mailed payment %s: %s.", payment_id, sent)
+
+
+@app.task(retry=MAIL)
+def mail_second_operator(approval_id: int, user_id: int) -> None:
+    """Tell one operator what waits for a second one. Ordered by the transaction that asks."""
+    sent = approval_mails.send_asked(approval_id, user_id)
+    logger.log(
+        logging.INFO if sent else logging.DEBUG, "Mailed request %d: %s.", approval_id, sent
+    )
+
+
+@app.task(retry=MAIL)
+def mail_decision(approval_id: int) -> None:
+    """Tell whoever asked what a second operator decided. Ordered by the decision."""
+    sent = approval_mails.send_decided(approval_id)
+    logger.log(
+        logging.INFO if sent else logging.DEBUG, "Mailed decision %d: %s.", approval_id, sent
+    )

@@ -20,7 +20,8 @@ def prepare(cluster: str = "main", *, database: bool = True) -> None:
 
     Where DATABASE_URL is set this changes nothing at all. Otherwise DATABASE_URL becomes that of
     the embedded server (with `database=False` one that leads nowhere, and none is started), and
-    SECRET_KEY, ALLOWED_HOSTS and HTTPS get defaults where they are unset.
+    SECRET_KEY, ALLOWED_HOSTS, HTTPS, EMAIL_URL and SECOND_OPERATOR_ABOVE get defaults where they
+    are unset.
     Called twice it does nothing new. Raises console.postgres.EmbeddedPostgresError.
     """
     if os.environ.get("DATABASE_URL"):
@@ -35,6 +36,7 @@ def prepare(cluster: str = "main", *, database: bool = True) -> None:
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1")
     os.environ.setdefault("HTTPS", "0")
     os.environ.setdefault("EMAIL_URL", "console://")
+    os.environ.setdefault("SECOND_OPERATOR_ABOVE", "EGP=25000,SAR=2000,KWD=150")
 
 
 def _turn_signals_into_exits() -> None:

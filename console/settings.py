@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 from whitenoise.compress import Compressor
 
+from console.amounts import read_amounts
 from console.issuer import lines_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -324,6 +325,15 @@ if (ISSUER_ADDRESS or ISSUER_TAX_NUMBER) and not ISSUER_NAME:
     raise ValueError(
         "ISSUER_ADDRESS and ISSUER_TAX_NUMBER are set with ISSUER_NAME, or not at all"
     )
+
+# --- Operators -----------------------------------------------------------------------------
+
+# What an operator adjusts or refunds alone for one company within 24 hours; above it a second one
+# has to agree. A currency that is not named: nothing.
+try:
+    SECOND_OPERATOR_ABOVE = read_amounts(env.str("SECOND_OPERATOR_ABOVE", default=""))
+except ValueError as error:
+    raise ValueError(f"SECOND_OPERATOR_ABOVE: {error}") from error
 
 # --- Hardening -----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def plain_settings(settings, tmp_path) -> None:
             "OPTIONS": {"location": settings.EXPORTS_ROOT},
         },
     }
+    settings.SECOND_OPERATOR_ABOVE = {"EGP": Decimal(5000), "KWD": Decimal(150)}
     settings.PASSWORD_HASHERS = HASHERS
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()

@@ -23,7 +23,7 @@ from accounts.models import Account, Membership, Role, User
 from billing import adjustments, alerts, caps, charges, holds, limits, telling, transfers, tree
 from billing.charges import Charge
 from billing.demo.cast import COMPANIES, Campaign, Capped, Company, Goodwill, Mistake, Watch
-from billing.demo.people import OPERATOR, PEOPLE, Person
+from billing.demo.people import OPERATOR, PEOPLE, SECOND_OPERATOR, Person
 from billing.demo.plan import Event, Limited, Moved, Paid, Used, history
 from billing.ledger import Leg, Outcome, Posting, Status, post, transact
 from billing.models import Alert, Balance, CapChange, CreditLimitChange, Entry, Kind, Origin
@@ -181,12 +181,16 @@ def _take_today(
         )
     elif isinstance(event, Goodwill):
         _require(
-            adjustments.make(
-                account=account,
-                amount=event.amount,
-                reason=event.reason,
-                reference=event.reference,
-                by=operator,
+            # Both of them, so that it is made wherever the demo is loaded.
+            transact(
+                lambda: adjustments.within(
+                    account=account,
+                    amount=event.amount,
+                    reason=event.reason,
+                    reference=event.reference,
+                    by=operator,
+                    agreed_by=_person(SECOND_OPERATOR),
+                )
             )
         )
     else:
@@ -300,7 +304,8 @@ def _require(outcome: Outcome) -> None:
 def _person(person: Person) -> User:
     """The person's row, without a password as long as the history is not complete."""
     found = User.objects.filter(email=person.email).first()
-    return found or User.objects.create_user(person.email, name=person.name)
+    is_staff = not person.company
+    return found or User.objects.create_user(person.email, name=person.name, is_staff=is_staff)
 
 
 def _let_everyone_in() -> None:

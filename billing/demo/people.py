@@ -8,7 +8,7 @@ from accounts.models import Role
 
 
 class Person(NamedTuple):
-    """Someone who signs in; ``company`` and ``account`` are codes, empty for the operator."""
+    """Someone who signs in; ``company`` and ``account`` are codes, empty for operators."""
 
     label: str
     name: str
@@ -19,6 +19,8 @@ class Person(NamedTuple):
 
 
 OPERATOR = Person("Operator of the platform", "Omar Adel", "operator@platform.example")
+# Agrees to what is too large for one.
+SECOND_OPERATOR = Person("Second operator", "Rania Fouad", "second-operator@platform.example")
 
 # The three that a visitor wants first come first.
 PEOPLE = (
@@ -67,4 +69,5 @@ PEOPLE = (
         Role.MASTER_ADMIN,
     ),
     OPERATOR,
+    SECOND_OPERATOR,
 )

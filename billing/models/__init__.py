@@ -15,6 +15,7 @@ from billing.models.alerts import (
     Notice,
     NoticeReader,
 )
+from billing.models.approvals import Approval, ApprovalState, Asked
 from billing.models.arrivals import Arrival, ArrivalState, ReceiptCounter, ReviewReason
 from billing.models.bank import (
     BankLine,
@@ -71,8 +72,11 @@ __all__ = [
     "AccountChange",
     "Alert",
     "AlertRecipient",
+    "Approval",
+    "ApprovalState",
     "Arrival",
     "ArrivalState",
+    "Asked",
     "Balance",
     "BankLine",
     "BankStatement",

@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django import template
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Payment
+from billing import approvals
+from billing.models import Approval, ApprovalState, Payment
 from billing.payment_status import Status, status_of
 from billing.payment_trail import Trail
 from console import money as writing
@@ -63,3 +65,15 @@ def status(payment: Payment) -> Status:
 def trail_word(what: str) -> str:
     """What happened, as pages say it."""
     return str(_WORDS.get(what, what))
+
+
+@register.simple_tag
+def approvals_waiting() -> int:
+    """How much waits for a second operator, for the menu; one query, and at most 100."""
+    return approvals.waiting().order_by()[:100].count()
+
+
+@register.filter
+def has_lapsed(approval: Approval) -> bool:
+    """Whether nobody decided the request in time."""
+    return approval.state == ApprovalState.WAITING and not approval.is_open(timezone.now())

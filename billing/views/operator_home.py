@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import operator_or_404
+from billing import approvals
 from billing.models import (
     Arrival,
     ArrivalState,
@@ -27,12 +31,13 @@ MANY = 1_000
 def operator_home(request: HttpRequest) -> HttpResponse:
     """How much of each kind waits; each figure leads to its list."""
     operator_or_404(request.user)
-    waiting = {
+    waiting: dict[str, QuerySet[Any]] = {
         "review": Arrival.objects.filter(state=ArrivalState.IN_REVIEW),
         "transfers": Payment.objects.filter(
             gateway=GATEWAY, state__in=[PaymentState.CREATED, PaymentState.PENDING]
         ),
         "lines": BankLine.objects.filter(outcome__in=[LineOutcome.UNMATCHED, LineOutcome.WAITING]),
+        "approvals": approvals.waiting(),
         "refunds": Refund.objects.filter(state=RefundState.REQUESTED, payment__gateway=GATEWAY),
     }
     counts = {name: rows.order_by()[: MANY + 1].count() for name, rows in waiting.items()}

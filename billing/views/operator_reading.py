@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
+from django.contrib import messages
 from django.db.models import Model, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
-from billing.models import Balance, Payment
+from billing.models import Approval, Balance, Payment
 from billing.payment_status import with_status
 from console import money
 
@@ -83,3 +84,17 @@ def busy() -> str:
 def written(amount: Decimal, currency: str) -> str:
     """``EGP 1,500.00``, for sentences."""
     return f"{currency} {money.format_amount(amount, money.currency_decimals(currency))}"
+
+
+def tell_asked(request: HttpRequest, approval: Approval, *, again: bool) -> None:
+    """Say that a second operator is asked; nothing has moved."""
+    if again:
+        messages.info(
+            request, _("This was asked for when the form was first sent, and not again.")
+        )
+        return
+    messages.warning(
+        request,
+        _("%(amount)s takes a second operator. The others were told; nothing moved yet.")
+        % {"amount": written(abs(approval.amount), approval.currency)},
+    )

@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,10 +19,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import operator_or_404
 from accounts.models import User
 from accounts.reauthentication import fresh_proof_required
-from billing import payment_figures, refunds, settlement
+from billing import approvals, payment_figures, refunds, second_operator, settlement
 from billing.gateways.protocol import Fact, GatewayError, What
 from billing.ledger import StartAgain
-from billing.models import Payment, Refund, RefundState
+from billing.models import Approval, Asked, Payment, Refund, RefundState
 from billing.operator_forms import RefundForm
 from billing.payment_figures import PaymentFiguresChanged, holder_of, left_of
 from billing.refusals import Refused
@@ -31,6 +32,7 @@ from billing.views.operator_reading import (
     busy,
     cut,
     payments,
+    tell_asked,
     uuid_or_404,
     written,
 )
@@ -54,7 +56,8 @@ def refund_new(request: HttpRequest, pk: UUID) -> HttpResponse:
         if form.is_valid():
             trouble = _request(request, operator, payment, form)
             if not trouble and not form.errors:
-                return redirect("operator-payment", pk=payment.pk)
+                asked = Approval.objects.filter(key=form.cleaned_data["key"]).first()
+                return redirect(asked or _page_of(payment))
         elif "key" in form.errors:
             form.renew_key()
         payment.refresh_from_db(fields=["credited", "refunded", "charged_back"])
@@ -64,6 +67,7 @@ def refund_new(request: HttpRequest, pk: UUID) -> HttpResponse:
         "company": payment.account.company,
         "form": form,
         "left": left,
+        "alone": second_operator.alone(company=payment.account.company, by=operator),
         "change": Change(balance, -left),
         "shown": payment_figures.write(payment, balance),
         "trouble": trouble,
@@ -124,11 +128,17 @@ def refund_end(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "operator/refund_end.html", context, status=422 if trouble else 200)
 
 
+def _page_of(payment: Payment) -> str:
+    return reverse("operator-payment", kwargs={"pk": payment.pk})
+
+
 def _refunds() -> QuerySet[Refund]:
     return Refund.objects.select_related("payment__account__master", "master", "by")
 
 
-def _request(request: HttpRequest, operator: User, payment: Payment, form: RefundForm) -> str:
+def _request(  # noqa: PLR0911 - each why it was not done
+    request: HttpRequest, operator: User, payment: Payment, form: RefundForm
+) -> str:
     """Ask for the refund and send it; the sentence why not, or nothing. Errors go to the form."""
     typed = form.cleaned_data
     there = Refund.objects.filter(pk=typed["key"]).first()
@@ -146,8 +156,9 @@ def _request(request: HttpRequest, operator: User, payment: Payment, form: Refun
         form.renew_key()
         return _("The form had the number of another one. It has a new one now: send it again.")
     shown = request.POST.get("shown", "")
+    asked_before = Approval.objects.filter(key=typed["key"]).exists()
     try:
-        refund = refunds.request(payment=payment, **typed, by=operator, shown=shown)
+        refund = approvals.refund(payment=payment, **typed, by=operator, shown=shown)
     except PaymentFiguresChanged as refusal:
         payment.refresh_from_db(fields=["state", "credited", "refunded", "charged_back"])
         return str(refusal.message)
@@ -156,11 +167,21 @@ def _request(request: HttpRequest, operator: User, payment: Payment, form: Refun
         return ""
     except (StartAgain, IntegrityError):
         return busy()
-    _send(request, refund, payment)
+    if isinstance(refund, Approval):
+        same = (Asked.REFUND, payment.pk, -typed["amount"])
+        if (refund.what, refund.payment_id, refund.amount) != same:
+            form.renew_key()
+            return _(
+                "The form had the number of another one. It has a new one now: send it again."
+            )
+        tell_asked(request, refund, again=asked_before)
+        return ""
+    send_and_tell(request, refund, payment)
     return ""
 
 
-def _send(request: HttpRequest, refund: Refund, payment: Payment) -> None:
+def send_and_tell(request: HttpRequest, refund: Refund, payment: Payment) -> None:
+    """Ask the gateway for what is set apart, and say what it answers. Raises nothing."""
     told = {"amount": written(refund.amount, payment.currency)}
     try:
         refund = refunds.send(refund)

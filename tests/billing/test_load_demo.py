@@ -22,7 +22,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import Account, BalanceMode, Membership, Role, User
 from billing import caps, charges, demo, telling, tree
 from billing.demo.cast import COMPANIES, GULF, NILE, Goodwill, Mistake
-from billing.demo.people import OPERATOR, PEOPLE
+from billing.demo.people import OPERATOR, PEOPLE, SECOND_OPERATOR
 from billing.demo.plan import Limited, Moved, Paid, Used, history
 from billing.models import (
     Alert,
@@ -235,7 +235,7 @@ class TestLoaded(TestCase):
             sees = Account.objects.visible_to(user)
             whole_tree = person.account in expected
             assert sees.count() == (expected[person.account] if whole_tree else 1)
-            assert user.is_staff == (person == OPERATOR)
+            assert user.is_staff == (person in (OPERATOR, SECOND_OPERATOR))
 
     def test_a_second_run_changes_nothing_even_tomorrow(self):
         before = counts()

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from billing import refunds, settlement
+from billing import adjustments, approvals, refunds, settlement
 from billing.gateways.protocol import Fact, What
-from billing.models import Arrival, Refund
+from billing.models import Arrival, Entry, Refund
 from tests.billing.payments.bank import ask
 from tests.billing.payments.camt import camt, entry
 from tests.billing.payments.operators import address, take
@@ -32,6 +32,12 @@ PAGES = [
     "line-assign",
     "method-list",
     "method-edit",
+    "adjust",
+    "adjust-preview",
+    "adjustment-list",
+    "adjustment-undo",
+    "approval-list",
+    "approval",
 ]
 POSTED = [
     "review",
@@ -42,6 +48,9 @@ POSTED = [
     "statement-go-on",
     "line-assign",
     "method-edit",
+    "adjust",
+    "adjustment-undo",
+    "approval",
 ]
 # Workers collect the same names.
 NOBODY = "a8d3cb26-3d5e-4163-bc7a-ea1108f9c1ed"
@@ -60,7 +69,17 @@ def places(cast):
     refund = refunds.request(
         payment=payment, amount=Decimal(3), reason="asked", key=uuid4(), by=cast.operator
     )
+    adjusted = adjustments.make(
+        account=cast.retail, amount=Decimal(5), reason="late", reference="a-1", by=cast.operator
+    ).entries[0]
+    asked = approvals.adjust(
+        account=cast.retail, amount=Decimal(6000), reason="x", key=uuid4(), by=cast.operator
+    )
     arguments = {
+        "adjust": "nile",
+        "adjust-preview": "nile",
+        "adjustment-undo": f"{adjusted.master_id}-{adjusted.holder_id}-{adjusted.seq}",
+        "approval": asked.pk,
         "review": other.arrivals.get().pk,
         "bank-transfer-confirm": other.pk,
         "payment": payment.pk,
@@ -93,10 +112,11 @@ def test_customers_get_404_everywhere_and_nothing_happens(client, cast, places, 
     client.force_login(getattr(cast, who))
     for page in PAGES:
         assert client.get(places[page]).status_code == 404, page
-    before = Arrival.objects.count(), Refund.objects.count()
+    before = Arrival.objects.count(), Refund.objects.count(), Entry.objects.count()
     for page in POSTED:
         assert client.post(places[page], {"do": "credit"}).status_code == 404, page
-    assert before == (Arrival.objects.count(), Refund.objects.count())
+    after = Arrival.objects.count(), Refund.objects.count(), Entry.objects.count()
+    assert before == after
 
 
 def test_who_is_not_signed_in_is_asked_to(client, cast, places):
@@ -138,6 +158,17 @@ def client_without_token(cast):
         "/operator/statements/99999999999999999999999/",
         "/operator/statements/lines/999999/assign/",
         "/operator/methods/999999/",
+        "/operator/accounts/nowhere/adjust/",
+        "/operator/accounts/marketing/adjust/",
+        "/operator/accounts/nile/adjust/?account=sales",
+        "/operator/accounts/nile/adjust/?account=%00",
+        "/operator/adjustments/1-1-999999/undo/",
+        "/operator/adjustments/1-1/undo/",
+        "/operator/adjustments/?before=x",
+        "/operator/approvals/999999/",
+        "/operator/approvals/99999999999999999999999/",
+        "/operator/approvals/?after=x",
+        "/operator/approvals/?before=-1",
         "/operator/review/?after=x",
         "/operator/review/?after=-1",
         "/operator/bank-transfers/?before=x",
@@ -162,4 +193,4 @@ def test_customers_have_no_link_to_it_and_operators_do(client, cast):
 
 def test_the_front_page_counts_what_waits(operator, cast, places):
     text = operator.get(places["home"]).content.decode()
-    assert text.count("<b>1</b>") == 4  # review, line, transfer, refund
+    assert text.count("<b>1</b>") == 5  # approval, review, line, transfer, refund

@@ -146,10 +146,20 @@ class NewCompanyForm(forms.Form):
             )
         return code
 
+    def clean(self) -> dict[str, Any]:
+        """Say with the other errors that the code is taken; the database has the last word."""
+        cleaned: dict[str, Any] = self.cleaned_data
+        is_taken = Account.objects.masters().filter(code=cleaned.get("code")).exists()
+        if is_taken and self.same_company() is None:
+            self.add_error("code", gettext("Another master account has this code."))
+        return cleaned
+
     def same_company(self) -> Account | None:
         """The master account that this very form has opened before, or another just like it."""
         known = self.cleaned_data
         names = ("code", "name", "country", "currency", "time_zone")
+        if not set(names) <= known.keys():
+            return None
         same = Account.objects.masters().filter(**{name: known[name] for name in names})
         return cast("Account | None", same.first())
 
@@ -201,7 +211,7 @@ class LimitForm(forms.Form):
     )
     reason = ReasonField(
         missing=_("Write why the credit limit changes."),
-        help_text=_("The admins and finance staff of the company read it."),
+        help_text=_("Whoever sees the account reads it, its company's people, too."),
     )
     shown = Limit(widget=forms.HiddenInput, error_messages=_BLIND)
 

@@ -193,6 +193,20 @@ def test_a_form_from_before_another_operator_acted_does_nothing(operator, cast):
     assert operator.post(here, now).status_code == 302
 
 
+def test_the_platform_makes_its_own_what_the_company_suspended(operator, cast):
+    tree.suspend(account=cast.retail, by=cast.admin)
+    text = plain(operator.get(address("account-suspend", "nile", "retail")))
+    assert "Suspended by admin@nile.example of the company" in text
+    assert "Its company could restore it. From then on only operators can." in text
+    send(operator, "account-suspend", "nile", "retail", reason="Fraud")
+    assert history.suspended_by_platform(cast.retail)
+    assert "is suspended already" in plain(
+        operator.get(address("account-suspend", "nile", "retail"))
+    )
+    send(operator, "account-restore", "nile", "retail", reason="Cleared")
+    assert Account.objects.get(pk=cast.retail.pk).state == State.ACTIVE
+
+
 def test_an_old_form_cannot_suspend_again_what_was_restored(cast):
     seen = history.mark(cast.retail)
     tree.suspend(account=cast.retail, by=cast.operator, shown=seen)

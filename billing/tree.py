@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import uuid4
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.db.models import Count, F, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -89,9 +89,10 @@ def open_master(
     ``moment`` is for demo, import of history and tests only.
 
     Raises ValidationError when a field is not well formed or the code is taken: a second call
-    with the same code is refused.
+    with the same code is refused. StartAgain as ``transact`` does.
     """
-    with transaction.atomic(durable=True):
+
+    def work() -> Account:
         account = Account(
             pk=_next_account_id(),
             code=code,
@@ -110,7 +111,9 @@ def open_master(
         _date_back(account, moment)
         Balance.objects.create(master=account, account=account)
         record(account, AccountAction.OPENED, by, moment)
-    return account
+        return account
+
+    return _checked_again(work)
 
 
 def open_subaccount(

@@ -19,9 +19,10 @@ from accounts.refusals import Refused
 from billing import tree
 from billing.company_filters import CompanyFilter, subaccounts_of
 from billing.company_forms import NewCompanyForm
+from billing.ledger import StartAgain
 from billing.models import Balance
 from billing.standing import standing
-from billing.views.operator_reading import PAGE_SIZE
+from billing.views.operator_reading import PAGE_SIZE, busy
 from console import places
 from console.htmx import render_page_or_fragment
 
@@ -103,6 +104,9 @@ def _open(request: HttpRequest, operator: User, form: NewCompanyForm) -> Account
             _("%(name)s is there already, just so. No second one was opened.") % {"name": same},
         )
         return same
+    except StartAgain:
+        form.add_error(None, busy())
+        return None
     messages.success(request, _("Opened %(name)s.") % {"name": company})
     return company
 

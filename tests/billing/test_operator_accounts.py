@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.test import Client
@@ -16,6 +17,7 @@ from billing.models import AccountChange, CreditLimitChange
 from tests.accounts.people import link
 from tests.billing.payments.operators import address, plain
 from tests.factories import give, make_branches, make_master, make_user
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -226,6 +228,19 @@ def test_what_is_malformed_is_said_beside_its_field_and_opens_nothing(
     assert any(sentence in error for error in response.context["form"].errors[field])
     assert response.context["form"]["name"].value() == (ACME | fields)["name"]
     assert counts() == before
+
+
+def test_two_who_open_the_same_code_at_once_open_one_and_the_other_is_told(cast):
+    def open_one(name: str) -> str:
+        browser = Client()
+        browser.force_login(cast.operator)
+        answer = browser.post(address("account-new"), ACME | {"name": name})
+        return plain(answer) if answer.status_code == 422 else "opened"
+
+    told = at_once(partial(open_one, "Acme Trading"), partial(open_one, "Acme Shipping"))
+    assert sorted(each == "opened" for each in told) == [False, True]
+    assert any("Another master account has this code." in each for each in told)
+    assert Account.objects.filter(code="acme").count() == 1
 
 
 # --- the page of one --------------------------------------------------------------------------

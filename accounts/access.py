@@ -19,9 +19,11 @@ and only those are topped up: for a shared subaccount one tops up the master acc
 | subaccount admin | of own       | of own, but not the master's people   | no              |
 | finance          | of all       | no                                    | no              |
 | master admin     | of all       | all                                   | makes, revokes  |
-| operator         | of all       | no                                    | sees            |
+| operator         | of all       | a company's first master admin only   | sees            |
 
-Nobody raises their own role, and a company's last master admin stays one: ``accounts.people``.
+A company that has no master admin (yet, or any more) cannot invite one: an operator does, that one
+and nobody else. Nobody raises their own role, and a company's last master admin stays one:
+``accounts.people``.
 
 What one may not see answers 404; what one may see but not do answers 403 with a sentence.
 """
@@ -146,6 +148,14 @@ class Access:
     def can_invite(self, account: int) -> bool:
         """Whether the person may invite to this account of the company, in any of its roles."""
         return self.can_manage or account in self.administered
+
+    @property
+    def lacks_admin(self) -> bool:
+        """Whether the company has nobody who manages it: then operators invite one. One query."""
+        admins = Membership.objects.filter(
+            account=self.company, role=Role.MASTER_ADMIN, user__is_active=True
+        )
+        return not admins.exists()
 
     def can_change_person(self, account: int, *, of_master: bool) -> bool:
         """Whether the person may change roles at this account, and end them.
@@ -281,6 +291,27 @@ class Access:
             raise PermissionDenied(
                 _("Only an admin of %(name)s, or of the master account, can invite people to it.")
                 % {"name": account.name}
+            )
+
+    def require_offer(self, account: Account, role: Role) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may offer this role there.
+
+        Who may invite to the account may offer any of its roles; an operator only a company's
+        first master admin's.
+        """
+        if self.can_invite(account.pk) or not self.user.is_staff:
+            self.require_invite(account)
+        elif not account.is_master or role != Role.MASTER_ADMIN:
+            raise PermissionDenied(
+                _("Operators invite nobody but a company's first master admin.")
+            )
+        elif not self.lacks_admin:
+            raise PermissionDenied(
+                _(
+                    "%(company)s has a master admin, who invites its people: operators invite"
+                    " nobody but the first one."
+                )
+                % {"company": self.company.name}
             )
 
     def require_change_person(self, account: int, *, of_master: bool) -> None:

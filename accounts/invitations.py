@@ -17,6 +17,7 @@ from datetime import timedelta
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -106,7 +107,7 @@ def invite(*, company: Account, account: Account, email: str, role: Role, by: Us
     with transaction.atomic():
         access = _begin(company, by)
         account = Account.objects.select_related("master").get(pk=account.pk, master=company)
-        access.require_invite(account)
+        access.require_offer(account, role)
         _require_fitting(account, role)
         member = Membership.objects.filter(account=account, user__email=email).first()
         if member is not None:
@@ -124,6 +125,8 @@ def invite(*, company: Account, account: Account, email: str, role: Role, by: Us
                 % {"email": email, "account": account.name, "role": Role(before.role).label},
                 before,
             )
+        if not access.can_invite(account.pk):
+            _require_only_one(account, email)
         _require_few(company, by)
         if before is not None:
             _end(before, InvitationEnd.REPLACED, by)
@@ -182,6 +185,12 @@ def visible(access: Access) -> list[Invitation]:
     if not access.sees_tree:
         found = found.filter(account__in=access.administered)
     return list(found.select_related("account", "invited_by").order_by("-created_at", "-pk"))
+
+
+def open_offers(company: Account) -> QuerySet[Invitation]:
+    """The open invitations to be a master admin of the company, expired ones too."""
+    found = Invitation.objects.filter(account=company, role=Role.MASTER_ADMIN, ended="")
+    return found.select_related("account", "invited_by").order_by("pk")
 
 
 def find(token: str) -> Invitation:
@@ -278,6 +287,21 @@ def _require_fitting(account: Account, role: Role) -> None:
         )
 
 
+def _require_only_one(account: Account, email: str) -> None:
+    """An operator invites the first admin: a second address would make a second one."""
+    others = open_offers(account).filter(expires_at__gt=timezone.now()).exclude(email=email)
+    other = others.first()
+    if other is not None:
+        raise InvitedAlready(
+            _(
+                "%(email)s is invited to be the first master admin of %(company)s: withdraw that"
+                " invitation first."
+            )
+            % {"email": other.email, "company": account.company.name},
+            other,
+        )
+
+
 def _require_few(company: Account, by: User) -> None:
     now = timezone.now()
     # A person of several companies counts once, whichever they invite to at the same time.
@@ -315,7 +339,7 @@ def _open_or_refuse(access: Access, pk: int) -> Invitation:
         raise NotOpen(
             _("This invitation was accepted, withdrawn or sent again meanwhile: nothing was done.")
         )
-    access.require_invite(found.account)
+    access.require_offer(found.account, Role(found.role))
     return found
 
 

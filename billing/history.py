@@ -22,16 +22,17 @@ _AUDITED = {
 
 
 def record(
-    account: Account, action: AccountAction, by: User | None, moment: datetime | None = None
+    account: Account,
+    action: AccountAction,
+    by: User | None,
+    moment: datetime | None = None,
+    reason: str = "",
 ) -> None:
     """Write into the account's history what was done to it; its balance is locked, or new.
 
     And into the audit log. ``moment`` is for demo, import of history and tests only.
     """
-    last = None
-    if action != AccountAction.OPENED:
-        rows = AccountChange.objects.filter(master=account.master_id, account=account)
-        last = rows.order_by("-id").first()
+    last = None if action == AccountAction.OPENED else last_change(account)
     row = AccountChange.objects.create(
         master_id=account.master_id,
         account=account,
@@ -39,6 +40,7 @@ def record(
         name=account.name,
         mode=account.balance_mode,
         state=account.state,
+        reason=reason,
         by=by,
         changed_at=moment or clock(),
     )
@@ -49,8 +51,32 @@ def record(
         account=account,
         before={name: value for name, value in was.items() if value != now[name]},
         after={name: value for name, value in now.items() if was.get(name) != value},
+        about=reason,
         moment=moment,
     )
+
+
+def last_change(account: Account) -> AccountChange | None:
+    """What was done to the account last; None from before there was a history. One query."""
+    rows = AccountChange.objects.filter(master=account.master_id, account=account)
+    return rows.order_by("-id").first()
+
+
+def mark(account: Account) -> int:
+    """A number that is another as soon as something is done to the account; one query.
+
+    Carried by a form, it says what the page has shown.
+    """
+    last = last_change(account)
+    return last.pk if last else 0
+
+
+def suspension(account: Account) -> AccountChange | None:
+    """Who suspended the account last, when and why, knowing ``by``; one query."""
+    rows = AccountChange.objects.filter(
+        master=account.master_id, account=account, action=AccountAction.SUSPENDED
+    )
+    return rows.select_related("by").order_by("-id").first()
 
 
 def _facts(row: AccountChange | None) -> dict[str, str]:
@@ -68,12 +94,5 @@ def suspended_by_platform(account: Account) -> bool:
 
     Of a suspension from before there was a history nobody knows: it counts as its company's.
     """
-    last = (
-        AccountChange.objects.filter(
-            master=account.master_id, account=account, action=AccountAction.SUSPENDED
-        )
-        .select_related("by")
-        .order_by("-id")
-        .first()
-    )
+    last = suspension(account)
     return last is not None and is_platform(last.by)

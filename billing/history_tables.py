@@ -81,6 +81,7 @@ class ChangeTable(Table):  # type: ignore[misc]
 
     changed_at = column(gettext_lazy("When"), "when")
     action = column(gettext_lazy("What"), "what")
+    reason = column(gettext_lazy("Why"), "what")
     by = column(gettext_lazy("By"), "by", empty_values=())
 
     caption = gettext_lazy("What was done to the account, newest first")
@@ -94,6 +95,9 @@ class ChangeTable(Table):  # type: ignore[misc]
         super().__init__(changes)
         self.company = company
         self.reader = reader
+        # The platform's reasons are for operators.
+        if not reader.is_staff or not any(change.reason for change in changes):
+            self.columns.hide("reason")
 
     def render_changed_at(self, value: datetime) -> SafeString:
         """When, in the company's time zone."""

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from accounts import audit
 from accounts.audit_actions import AuditAction
-from accounts.models import Account, User
+from accounts.models import Account, State, User
 from billing import ledger, references, telling
 from billing.locking import clock, lock_balances
 from billing.models import CreditLimitChange
-from billing.refusals import SharedBalance
+from billing.refusals import AccountClosed, LimitChanged, SharedBalance
 
 
 def change(
@@ -20,14 +20,17 @@ def change(
     limit: Decimal,
     reason: str,
     by: User | None = None,
+    shown: Decimal | None = None,
     moment: datetime | None = None,
 ) -> CreditLimitChange | None:
     """Set how far the account's credit may fall below zero, in the company's currency.
 
     A limit below what is used already is allowed: usage stops, money coming in is accepted.
     Returns the row of the history, or None when the limit was that already: a second call changes
-    nothing. Raises ValueError for a limit that is negative or does not fit, or an empty reason,
-    SharedBalance for an account that draws on its master account, StartAgain as ``transact`` does.
+    nothing. ``shown`` is the limit that the person has seen: raises LimitChanged when it is
+    another by now. Raises ValueError for a limit that is negative or does not fit, or an empty
+    reason, SharedBalance for an account that draws on its master account, AccountClosed,
+    StartAgain as ``transact`` does.
     ``moment`` is for demo, import of history and tests only.
     """
     if limit < 0:
@@ -42,8 +45,19 @@ def change(
         balance = lock_balances(account)[account.pk]
         if balance.mode == "shared":
             raise SharedBalance(account=account.pk, name=account.name)
+        account.refresh_from_db(fields=["state"])
+        if account.state == State.CLOSED:
+            raise AccountClosed(account=account.pk, name=account.name)
         if balance.credit_limit == limit:
             return None
+        if shown is not None and balance.credit_limit != shown:
+            raise LimitChanged(
+                account=account.pk,
+                name=account.name,
+                was=shown,
+                now=balance.credit_limit,
+                currency=account.company.currency,
+            )
         row = CreditLimitChange.objects.create(
             master_id=account.master_id,
             account=account,

@@ -3,6 +3,9 @@
 from django.urls import path
 
 from billing.views import (
+    operator_account,
+    operator_account_changes,
+    operator_accounts,
     operator_adjustments,
     operator_approvals,
     operator_bank_transfers,
@@ -16,6 +19,40 @@ from billing.views import (
 
 urlpatterns = [
     path("", operator_home.operator_home, name="operator-home"),
+    path("accounts/", operator_accounts.account_list, name="operator-account-list"),
+    # No master account has this code: see ``billing.company_forms``.
+    path("accounts/new/", operator_accounts.account_new, name="operator-account-new"),
+    path("accounts/<slug:company>/", operator_account.account, name="operator-account"),
+    path(
+        "accounts/<slug:company>/edit/",
+        operator_account_changes.account_edit,
+        name="operator-account-edit",
+    ),
+    path(
+        "accounts/<slug:company>/admin/",
+        operator_account_changes.account_admin,
+        name="operator-account-admin",
+    ),
+    path(
+        "accounts/<slug:company>/limit/<slug:code>/",
+        operator_account_changes.account_limit,
+        name="operator-account-limit",
+    ),
+    path(
+        "accounts/<slug:company>/limit/<slug:code>/preview/",
+        operator_account_changes.account_limit_preview,
+        name="operator-account-limit-preview",
+    ),
+    path(
+        "accounts/<slug:company>/suspend/<slug:code>/",
+        operator_account_changes.account_suspend,
+        name="operator-account-suspend",
+    ),
+    path(
+        "accounts/<slug:company>/restore/<slug:code>/",
+        operator_account_changes.account_restore,
+        name="operator-account-restore",
+    ),
     path("review/", operator_review.review_list, name="operator-review-list"),
     path("review/<int:pk>/", operator_review.review, name="operator-review"),
     path(

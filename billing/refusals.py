@@ -291,6 +291,59 @@ class FiguresChanged(Refused):
         )
 
 
+class AccountChanged(FiguresChanged):
+    """Something was done to the account after the person had looked at it."""
+
+    def __init__(self, *, account: int, name: str, state: str) -> None:
+        Refused.__init__(
+            self,
+            _(
+                "Something was done to %(name)s since this page was shown, so nothing was done"
+                " now. Its state is: %(state)s. Look at it, then confirm again."
+            )
+            % {"name": name, "state": state},
+            account=account,
+        )
+
+
+class LimitChanged(FiguresChanged):
+    """The credit limit is not the one that the person was shown. ``now`` is exact."""
+
+    def __init__(
+        self, *, account: int, name: str, was: Decimal, now: Decimal, currency: str
+    ) -> None:
+        self.now = now
+        decimals = money.currency_decimals(currency)
+        Refused.__init__(
+            self,
+            _(
+                "The credit limit of %(name)s was %(currency)s %(was)s when this page was shown"
+                " and is %(now)s now, so nothing was changed. Look at the new figures, then"
+                " confirm again."
+            )
+            % {
+                "name": name,
+                "currency": currency,
+                "was": money.format_amount(was, decimals),
+                "now": money.format_amount(now, decimals),
+            },
+            account=account,
+        )
+
+
+class CountryIsFixed(Refused):
+    """The company has books or payments, which belong to its country."""
+
+    code = "country_is_fixed"
+
+    def __init__(self, *, account: int, name: str) -> None:
+        super().__init__(
+            _("%(name)s has entries or payments already: its country stays as it is.")
+            % {"name": name},
+            account=account,
+        )
+
+
 class UnknownReference(Refused):
     """No posting has the reference."""
 

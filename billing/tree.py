@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import uuid4
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.db.models import Count, F, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.audit_actions import AuditAction
 from accounts.models import Account, BalanceMode, State, User
-from billing import telling
-from billing.history import is_platform, record, suspended_by_platform
+from billing import references, telling
+from billing.history import is_platform, mark, record, suspended_by_platform
 from billing.ledger import Leg, Posting, expire_holds, post, transact
 from billing.locking import clock, lock_balances
 from billing.models import (
@@ -36,6 +36,7 @@ from billing.models import (
     Origin,
 )
 from billing.refusals import (
+    AccountChanged,
     AccountClosed,
     BalanceTooLarge,
     FiguresChanged,
@@ -88,9 +89,10 @@ def open_master(
     ``moment`` is for demo, import of history and tests only.
 
     Raises ValidationError when a field is not well formed or the code is taken: a second call
-    with the same code is refused.
+    with the same code is refused. StartAgain as ``transact`` does.
     """
-    with transaction.atomic(durable=True):
+
+    def work() -> Account:
         account = Account(
             pk=_next_account_id(),
             code=code,
@@ -109,7 +111,9 @@ def open_master(
         _date_back(account, moment)
         Balance.objects.create(master=account, account=account)
         record(account, AccountAction.OPENED, by, moment)
-    return account
+        return account
+
+    return _checked_again(work)
 
 
 def open_subaccount(
@@ -141,32 +145,41 @@ def open_subaccount(
     return _checked_again(work)
 
 
-def suspend(*, account: Account, by: User | None = None) -> bool:
+def suspend(
+    *, account: Account, by: User | None = None, reason: str = "", shown: int | None = None
+) -> bool:
     """Close the tap by hand: usage and transfers out are refused, money in is accepted.
 
     Suspending a master account suspends its whole tree. What the platform suspends (an operator,
     or a program: no ``by``) only the platform restores, also when the company had suspended it
-    before. Returns whether anything changed: a second call changes nothing. Raises ValueError for
-    a closed account, StartAgain as ``transact`` does.
+    before. Returns whether anything changed: a second call changes nothing. ``shown`` is
+    ``history.mark`` of the account as the person has seen it: raises AccountChanged when it is
+    another by now. Raises ValueError for a closed account or a reason that cannot be kept,
+    StartAgain as ``transact`` does.
     """
+    references.check_description(reason)
 
     def work() -> bool:
         _lock_open(account)
         is_done = account.state == State.SUSPENDED
         if is_done and (not is_platform(by) or suspended_by_platform(account)):
             return False
-        _set_state(account, State.SUSPENDED, AccountAction.SUSPENDED, by)
+        _check_mark(account, shown)
+        _set_state(account, State.SUSPENDED, AccountAction.SUSPENDED, by, reason)
         return True
 
     return transact(work)
 
 
-def restore(*, account: Account, by: User | None = None) -> bool:
+def restore(
+    *, account: Account, by: User | None = None, reason: str = "", shown: int | None = None
+) -> bool:
     """Open the tap again. Returns whether anything changed: a second call changes nothing.
 
     Raises SuspendedByPlatform when the platform closed it and ``by`` is a customer, and what
     ``suspend`` raises.
     """
+    references.check_description(reason)
 
     def work() -> bool:
         _lock_open(account)
@@ -174,7 +187,8 @@ def restore(*, account: Account, by: User | None = None) -> bool:
             return False
         if not is_platform(by) and suspended_by_platform(account):
             raise SuspendedByPlatform(account=account.pk, name=account.name)
-        _set_state(account, State.ACTIVE, AccountAction.RESTORED, by)
+        _check_mark(account, shown)
+        _set_state(account, State.ACTIVE, AccountAction.RESTORED, by, reason)
         return True
 
     return transact(work)
@@ -193,7 +207,7 @@ def rename(*, account: Account, name: str, by: User | None = None) -> None:
         if account.name == name:
             return
         account.name = name
-        account.full_clean(exclude=["master"] if account.is_master else None)
+        account.full_clean()
         account.save(update_fields=["name"])
         record(account, AccountAction.RENAMED, by)
 
@@ -406,10 +420,19 @@ def _lock_open(account: Account) -> None:
         raise ValueError(f"account {account.code} is closed for good")
 
 
-def _set_state(account: Account, state: State, action: AccountAction, by: User | None) -> None:
+def _check_mark(account: Account, shown: int | None) -> None:
+    """Raise AccountChanged when something was done to it since ``shown``."""
+    if shown is not None and shown != mark(account):
+        state = str(State(account.state).label)
+        raise AccountChanged(account=account.pk, name=account.name, state=state)
+
+
+def _set_state(
+    account: Account, state: State, action: AccountAction, by: User | None, reason: str
+) -> None:
     account.state = state
     account.save(update_fields=["state"])
-    record(account, action, by)
+    record(account, action, by, reason=reason)
 
 
 def _date_back(account: Account, moment: datetime | None) -> None:

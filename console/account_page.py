@@ -173,7 +173,7 @@ def _holds(account: Account) -> list[Hold]:
 def _actions(access: Access, account: Account, *, by_platform: bool) -> list[Action]:
     """What the person may do with the account as it stands; ``by_platform``: who suspended it."""
     at = [access.company.code, account.code]
-    actions = []
+    actions = _for_operators(account) if access.user.is_staff else []
     is_closed = account.state == State.CLOSED
     if access.can_alert(account) and not account.is_shared and not is_closed:
         actions.append(
@@ -227,7 +227,7 @@ def _actions(access: Access, account: Account, *, by_platform: bool) -> list[Act
             Action(
                 _("Suspend"),
                 _("Stop its usage and transfers out, until it is restored."),
-                reverse("subaccount-suspend", args=at),
+                _state_page(access, account, "suspend"),
                 "circle-pause",
             )
         )
@@ -245,14 +245,13 @@ def _actions(access: Access, account: Account, *, by_platform: bool) -> list[Act
 
 def _restoring(access: Access, account: Account, *, by_platform: bool) -> list[Action]:
     """What the person may do with a suspended account."""
-    at = [access.company.code, account.code]
     actions = []
     if access.can_restore(account, by_platform=by_platform):
         actions.append(
             Action(
                 _("Restore"),
                 _("Let it spend again."),
-                reverse("subaccount-restore", args=at),
+                _state_page(access, account, "restore"),
                 "circle-play",
             )
         )
@@ -261,8 +260,28 @@ def _restoring(access: Access, account: Account, *, by_platform: bool) -> list[A
             Action(
                 _("Suspend for the platform"),
                 _("Its company suspended it; from then on only operators restore it."),
-                reverse("subaccount-suspend", args=at),
+                _state_page(access, account, "suspend"),
                 "circle-pause",
             )
         )
     return actions
+
+
+def _for_operators(account: Account) -> list[Action]:
+    """What only operators do with an account."""
+    if account.is_shared or account.state == State.CLOSED:
+        return []
+    return [
+        Action(
+            _("Credit limit"),
+            _("How far its credit may fall below zero; with a reason."),
+            reverse("operator-account-limit", args=[account.company.code, account.code]),
+            "sliders-horizontal",
+        )
+    ]
+
+
+def _state_page(access: Access, account: Account, verb: str) -> str:
+    """Where the account is suspended or restored: operators give a reason, on a page of theirs."""
+    kind = "operator-account" if access.user.is_staff else "subaccount"
+    return reverse(f"{kind}-{verb}", args=[access.company.code, account.code])

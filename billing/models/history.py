@@ -96,6 +96,8 @@ class AccountChange(models.Model):
     name = models.CharField(_("name"), max_length=100)
     mode = models.CharField(_("balance mode"), max_length=10, choices=BalanceMode.choices)
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
+    # Why the platform did it; its customers are not told.
+    reason = models.CharField(_("reason"), max_length=500, blank=True, default="", db_default="")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     changed_at = models.DateTimeField(_("when"))
 

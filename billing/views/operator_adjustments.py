@@ -27,7 +27,13 @@ from billing.ledger import Outcome, StartAgain, Status
 from billing.models import Approval, ApprovalState, Asked, Balance, Entry, Kind, Origin
 from billing.payment_figures import holder_of
 from billing.refusals import ReferenceConflict, Refused
-from billing.views.operator_reading import PAGE_SIZE, Change, busy, tell_asked
+from billing.views.operator_reading import (
+    PAGE_SIZE,
+    Change,
+    busy,
+    company_or_404,
+    tell_asked,
+)
 from console import money
 
 # What is typed to find a company.
@@ -48,7 +54,7 @@ def adjust(request: HttpRequest, company: str) -> HttpResponse:
     Without JavaScript the preview comes here by GET.
     """
     operator = operator_or_404(request.user)
-    master = _company_or_404(company)
+    master = company_or_404(company)
     trouble = ""
     if request.method == "POST":
         form = _form(operator, master, request, bound=True)
@@ -60,7 +66,6 @@ def adjust(request: HttpRequest, company: str) -> HttpResponse:
             form.renew_key()
     else:
         form = _form(operator, master, request, bound="preview" in request.GET)
-    outlook = form.outlook() if not form.errors else AdjustForm.outlook(form)
     outlook = form.outlook()
     if request.method != "POST" and form.is_bound:
         form.errors.clear()
@@ -82,7 +87,7 @@ def adjust(request: HttpRequest, company: str) -> HttpResponse:
 def adjust_preview(request: HttpRequest, company: str) -> HttpResponse:
     """The fragment that tells, while the operator types, what would happen."""
     operator = operator_or_404(request.user)
-    master = _company_or_404(company)
+    master = company_or_404(company)
     form = _form(operator, master, request, bound=True)
     context = {"company": master, "outlook": form.outlook(), "alone": form.alone}
     return render(request, "operator/_adjust_preview.html", context)
@@ -166,11 +171,6 @@ def adjustment_undo(request: HttpRequest, place: str) -> HttpResponse:
     }
     status = 422 if trouble or form.errors else 200
     return render(request, "operator/adjustment_undo.html", context, status=status)
-
-
-def _company_or_404(code: str) -> Account:
-    found: Account = get_object_or_404(Account.objects.masters(), code=code)
-    return found
 
 
 def _form(operator: User, master: Account, request: HttpRequest, *, bound: bool) -> AdjustForm:

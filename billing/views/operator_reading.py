@@ -11,8 +11,10 @@ from uuid import UUID
 from django.contrib import messages
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
+from accounts.models import Account
 from billing.models import Approval, Balance, Payment
 from billing.payment_status import with_status
 from console import money
@@ -36,6 +38,20 @@ def cut(rows: QuerySet[Row], size: int = PAGE_SIZE) -> Page:
     more = len(found) > size
     found = found[:size]
     return Page(found, found[-1].pk if more else None)
+
+
+def company_or_404(code: str) -> Account:
+    """The master account with this code. Raises Http404. For operators, who see all."""
+    found: Account = get_object_or_404(Account.objects.masters(), code=code)
+    return found
+
+
+def account_in_or_404(company: str, code: str) -> Account:
+    """The account with this code in the company's tree, the master account itself included."""
+    master = company_or_404(company)
+    found: Account = get_object_or_404(Account.objects.filter(master=master), code=code)
+    found.master = master
+    return found
 
 
 def number_or_404(text: str) -> int:

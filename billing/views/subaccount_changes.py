@@ -15,7 +15,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, Sum
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -97,13 +97,16 @@ def subaccount_close(request: HttpRequest, company: str, code: str) -> HttpRespo
 def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> HttpResponse:
     access = access_or_404(request.user, company)
     account = account_or_404(access, code)
+    if access.user.is_staff:
+        # Operators say why, and prove who they are.
+        page = "suspend" if wanted == State.SUSPENDED else "restore"
+        return redirect(f"operator-account-{page}", company=company, code=code)
     if wanted == State.SUSPENDED:
         access.require_suspend(account)
     else:
         access.require_restore(account, by_platform=_is_platforms(account))
     if request.method != "POST":
         return _state_page(request, access, account, wanted)
-    before = account.state
     verb = tree.suspend if wanted == State.SUSPENDED else tree.restore
     try:
         changed = verb(account=account, by=access.user)
@@ -123,10 +126,7 @@ def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> 
         (State.ACTIVE, False): _("%(name)s was not suspended."),
     }
     say = messages.success if changed else messages.info
-    if changed and before == wanted == State.SUSPENDED:
-        say(request, _("From now on only the platform can restore %(name)s.") % {"name": account})
-    else:
-        say(request, told[wanted, changed] % {"name": account})
+    say(request, told[wanted, changed] % {"name": account})
     account.master = access.company
     return to_account(account)
 
@@ -210,12 +210,6 @@ def _state_page(
 ) -> HttpResponse:
     if refusal is None and account.state == State.CLOSED:
         refusal = AccountClosed(account=account.pk, name=account.name)
-    # An operator can make the platform's what the company has suspended itself.
-    takes_over = (
-        wanted == State.SUSPENDED == account.state
-        and access.user.is_staff
-        and not _is_platforms(account)
-    )
     template = {
         State.SUSPENDED: "billing/subaccount_suspend.html",
         State.ACTIVE: "billing/subaccount_restore.html",
@@ -223,11 +217,9 @@ def _state_page(
     context = _context(access, account) | {
         "refusal": refusal,
         "trouble": trouble,
-        "is_done": account.state == wanted and not takes_over,
-        "takes_over": takes_over,
+        "is_done": account.state == wanted,
         "balance": _balance(account),
         "held": _held(account),
-        "subaccount_count": access.accounts.subaccounts().count() if account.is_master else 0,
     }
     return render(request, template, context, status=status)
 

@@ -209,3 +209,21 @@ def test_a_closed_account_is_not_topped_up_and_the_refusal_says_why(cast):
     assert not access.can_top_up(cast.marketing)
     with pytest.raises(PermissionDenied, match="is closed"):
         access.require_top_up(cast.marketing)
+
+
+def test_operators_offer_nothing_but_the_first_master_admins_role(cast):
+    access = access_or_404(cast.operator, "nile")
+    for account, role in [
+        (cast.nile, Role.MASTER_ADMIN),
+        (cast.nile, Role.FINANCE),
+        (cast.marketing, Role.SUBACCOUNT_ADMIN),
+    ]:
+        with pytest.raises(PermissionDenied, match="perators invite nobody but"):
+            access.require_offer(account, role)
+    # Whoever cannot sign in manages nothing.
+    User.objects.filter(pk=cast.admin.pk).update(is_active=False)
+    access.require_offer(cast.nile, Role.MASTER_ADMIN)
+    with pytest.raises(PermissionDenied, match="Operators invite nobody but"):
+        access.require_offer(cast.nile, Role.FINANCE)
+    with pytest.raises(PermissionDenied, match="Only an admin of"):
+        access_or_404(cast.finance, "nile").require_offer(cast.nile, Role.MASTER_ADMIN)

@@ -7,7 +7,6 @@ from django.urls import reverse
 
 from accounts.models import Account, State
 from billing import tree
-from billing.models import AccountChange
 from billing.postings import Status
 from billing.views import subaccount_changes as views
 from tests.billing.accounts_pages import address, charge, hold, plain, signed_in
@@ -116,33 +115,6 @@ def test_what_the_platform_suspended_its_company_cannot_restore(admin, cast, res
         admin.post(address("suspend", cast.retail), follow=True)
     )
     assert admin.post(restore).status_code == 403
-    signed_in(cast.operator).post(restore)
-    assert state_of(cast.retail) == State.ACTIVE
-
-
-def test_what_a_company_suspended_both_may_restore(admin, cast, suspend, restore):
-    for restorer in (admin, signed_in(cast.operator)):
-        admin.post(suspend)
-        assert restorer.post(restore).status_code == 302
-        assert state_of(cast.retail) == State.ACTIVE
-
-
-def test_the_platform_can_make_its_own_what_the_company_suspended(admin, cast, suspend, restore):
-    admin.post(suspend)
-    operator = signed_in(cast.operator)
-    text = plain(operator.get(suspend))
-    assert "Retail branches is suspended already, by Nile Retail Group itself" in text
-    text = plain(operator.post(suspend, follow=True))
-    assert "From now on only the platform can restore Retail branches." in text
-    assert "is suspended already." in plain(operator.get(suspend))
-    assert "was suspended already." in plain(operator.post(suspend, follow=True))
-    assert admin.post(restore).status_code == 403
-    actions = AccountChange.objects.filter(account=cast.retail).order_by("id")
-    assert [(each.action, each.by) for each in actions] == [
-        ("opened", None),
-        ("suspended", cast.admin),
-        ("suspended", cast.operator),
-    ]
 
 
 def test_an_old_suspension_of_the_platforms_binds_nobody_later(admin, cast, suspend, restore):
@@ -166,19 +138,6 @@ def test_an_operator_who_comes_first_is_not_overruled(admin, cast, restore, monk
 # --- the master account -----------------------------------------------------------------------
 
 
-def test_an_operator_suspends_and_restores_the_whole_company(cast):
-    operator = signed_in(cast.operator)
-    text = plain(operator.get(address("suspend", cast.nile)))
-    assert "of its 3 subaccounts, too." in text
-    operator.post(address("suspend", cast.nile))
-    assert state_of(cast.nile) == State.SUSPENDED
-    assert charge(cast.retail, "1").refusal.code == "suspended"
-    text = plain(operator.get(address("restore", cast.nile)))
-    assert "Its subaccounts can spend again, too" in text
-    operator.post(address("restore", cast.nile))
-    assert charge(cast.retail, "1").status == Status.ACCEPTED
-
-
 @pytest.mark.parametrize("page", ["suspend", "restore"])
 @pytest.mark.parametrize("who", ["admin", "finance"])
 def test_the_companys_own_people_may_not(cast, who, page):
@@ -195,9 +154,14 @@ def test_the_companys_own_people_may_not(cast, who, page):
 # --- access -----------------------------------------------------------------------------------
 
 
-def test_an_operator_may_suspend_a_subaccount(cast, suspend):
-    assert signed_in(cast.operator).post(suspend).status_code == 302
-    assert state_of(cast.retail) == State.SUSPENDED
+@pytest.mark.parametrize("page", ["suspend", "restore"])
+def test_operators_are_led_to_a_page_that_asks_for_a_reason_and_nothing_is_done(cast, page):
+    operator = signed_in(cast.operator)
+    for method in (operator.get, operator.post):
+        response = method(address(page, cast.retail))
+        assert response.status_code == 302
+        assert response["Location"] == f"/operator/accounts/nile/{page}/retail/"
+    assert state_of(cast.retail) == State.ACTIVE
 
 
 @pytest.mark.parametrize("page", ["suspend", "restore"])

@@ -53,19 +53,11 @@ def connected_as(role: str) -> Iterator[None]:
             connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def limited_role(django_db_setup, django_db_blocker) -> Iterator[str]:
-    """The role, for all tests of this process."""
+    """As a plugin only: the role, made by the owner before all tests of this process."""
     with django_db_blocker.unblock(), role_of_the_console() as role:
         yield role
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The role is made before the tests, by the owner."""
-    for item in items:
-        if item.get_closest_marker("django_db"):
-            item.fixturenames.append("limited_role")  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
+import time
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.urls import path
 
@@ -89,6 +92,20 @@ def test_without_a_database_it_says_so_and_names_no_host(client, settings):
     assert answer.json()["database"] == "does not answer"
     assert "secret-host" not in answer.content.decode()
     assert figure(measures, "console_database_up") == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_hangs_is_given_up_within_seconds(client, monkeypatch):
+    hanging = socket.create_server(("127.0.0.1", 0))  # Takes connections, and never says a word.
+    connection.ensure_connection()  # The kept one would be asked in vain.
+    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    monkeypatch.setitem(connection.settings_dict, "PORT", hanging.getsockname()[1])
+    began = time.monotonic()
+    with hanging:
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "does not answer"
+    assert time.monotonic() - began < settings.CONNECT_TIMEOUT_SECONDS + 2
 
 
 @pytest.mark.parametrize(

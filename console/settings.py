@@ -249,6 +249,8 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+# Beside allauth's own for sign-in, passwords and proofs. Invitations are counted in their table.
+ACCOUNT_RATE_LIMITS = {"accept_invitation": "20/m/ip", "export": "60/m/user"}
 
 # Sign-in is rate-limited by allauth; the counters must hold across processes.
 CACHES = {
@@ -315,6 +317,9 @@ CHECKOUT_ORIGINS: list[str] = env.list(
 # --- Hardening -----------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:
+    # No other host of the domain, and nobody without HTTPS, can put a cookie of these names there.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # A sign-in ends after so long without a request, and after so many days in any case.

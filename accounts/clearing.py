@@ -36,7 +36,7 @@ def _clear_cache() -> int:
             with connection.cursor() as cursor:
                 cursor.execute(
                     SQL("DELETE FROM {} WHERE expires < date_trunc('second', now())").format(
-                        Identifier(cache["LOCATION"])
+                        Identifier(str(cache["LOCATION"]))
                     )
                 )
                 removed += cursor.rowcount

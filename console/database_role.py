@@ -136,9 +136,9 @@ def _tables() -> set[str]:
     """The tables of all models, whoever makes them, of the cache and of the migrations."""
     models = apps.get_models(include_auto_created=True)
     caches = {
-        cache["LOCATION"]
+        str(cache["LOCATION"])
         for cache in settings.CACHES.values()
-        if cache["BACKEND"].endswith("DatabaseCache")
+        if str(cache["BACKEND"]).endswith("DatabaseCache")
     }
     return {model._meta.db_table for model in models} | caches | {"django_migrations"}
 

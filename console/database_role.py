@@ -38,6 +38,7 @@ _OWNERS = """
 SELECT DISTINCT o.rolname FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(%(tables)s)
 """
+_FOREIGN = _OWNERS + " AND NOT pg_has_role(current_user, o.oid, 'USAGE')"
 _ROLE = """
 SELECT rolsuper, rolcreaterole, rolreplication, rolbypassrls,
     has_parameter_privilege(oid, 'session_replication_role', 'SET'),
@@ -56,6 +57,10 @@ _POWERFUL = [
 
 class NoSuchRole(Exception):
     """The role is not there, or has more power than a role of the console may have."""
+
+
+class NotTheOwner(Exception):
+    """Who is connected does not own the tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,16 @@ def statements(role: str) -> list[str]:
         say("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role}", **common),
     ]
     return lines
+
+
+def require_owner() -> None:
+    """Raise NotTheOwner unless this connection may grant rights on every table of the console."""
+    tables = [each.table for each in rights()]
+    with connection.cursor() as cursor:
+        cursor.execute(_FOREIGN, {"tables": tables})
+        owners = ", ".join(name for (name,) in cursor.fetchall())
+    if owners:
+        raise NotTheOwner(f"Only the owner of the tables grants rights: connect as {owners}.")
 
 
 def _tables() -> set[str]:

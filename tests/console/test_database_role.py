@@ -173,3 +173,12 @@ def test_a_role_that_could_undo_it_is_refused(db):
         cursor.execute(f"ALTER ROLE {role} CREATEROLE")
         with pytest.raises(CommandError, match="CREATEROLE"):
             call_command("database_role", role, apply=True)
+
+
+def test_the_role_itself_grants_nothing(cast):
+    with (
+        role_of_the_console() as role,
+        connected_as(role),
+        pytest.raises(CommandError, match="Only the owner of the tables"),
+    ):
+        call_command("database_role", role, apply=True)

@@ -29,10 +29,11 @@ class Command(BaseCommand):
         try:
             lines = database_role.statements(options["role"])
             if options["apply"]:
+                database_role.require_owner()
                 with transaction.atomic(), connection.cursor() as cursor:
                     for line in lines:
                         cursor.execute(line)
-        except database_role.NoSuchRole as refusal:
+        except (database_role.NoSuchRole, database_role.NotTheOwner) as refusal:
             raise CommandError(str(refusal)) from refusal
         except Error as error:
             raise CommandError(f"PostgreSQL refused: {error}".strip()) from error

@@ -85,10 +85,7 @@ def answer_probes(
 
 def _checks() -> dict[str, str]:
     try:
-        # A connection that is kept would wait for ever on a server that hangs: a new one is given
-        # up after CONNECT_TIMEOUT_SECONDS.
-        with connection.wrap_database_errors:
-            connection.get_new_connection(connection.get_connection_params()).close()
+        measures.reach_database()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             worker = _worker_word() if settings.READY_NEEDS_WORKER else "ok"

@@ -1,8 +1,9 @@
 """A person's sign-ins: which there are, ending them, and their end by age.
 
-A sign-in ends when nothing was asked for so long (operators sooner than customers), and after some
-days in any case: see SIGN_IN_... in the settings. The session itself carries the two moments; the
-rows are for the person to look at.
+A sign-in ends when nobody asked for anything for so long (operators sooner than customers), and
+after some days in any case: see SIGN_IN_... in the settings. What a page asks for by itself, such
+as how a payment stands, does not count: a forgotten browser would stay signed in for days. The
+session itself carries the two moments; the rows are for the person to look at.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ BEGAN, SEEN, MINE = "signed_in_at", "seen_at", "sign_in"
 # Seconds between two notes that somebody is still there: not every request writes.
 NOTED_EVERY = 60
 _USER_AGENT_LENGTH = 300
+# Sent with what a page asks for by itself (static/js/console.js): nobody need be there for it.
+BY_ITSELF = "X-By-Itself"
 
 
 def idle_minutes(user: User) -> int:
@@ -58,6 +61,8 @@ def end_old_ones(
             if why:
                 logout(request)
                 messages.info(request, why)
+            elif BY_ITSELF in request.headers:
+                pass
             elif time.time() - request.session.get(SEEN, 0) >= NOTED_EVERY:
                 _note_seen(request, request.user)
         return get_response(request)

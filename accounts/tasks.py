@@ -9,7 +9,7 @@ from django.db import OperationalError
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from accounts import invitation_mails
+from accounts import clearing, invitation_mails
 
 logger = logging.getLogger(__name__)
 
@@ -28,3 +28,11 @@ def send_invitation(invitation_id: int) -> None:
     logger.log(
         logging.INFO if sent else logging.DEBUG, "Mailed invitation %d: %s.", invitation_id, sent
     )
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(queueing_lock="clear_sign_ins_away")
+def clear_sign_ins_away(timestamp: int) -> None:
+    """Remove sessions, sign-ins and counters of failures that are over, every hour."""
+    removed = clearing.clear_away()
+    logger.log(logging.INFO if removed else logging.DEBUG, "Cleared %d rows away.", removed)

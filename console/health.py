@@ -85,6 +85,7 @@ def answer_probes(
 
 def _checks() -> dict[str, str]:
     try:
+        measures.reach_database()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             worker = _worker_word() if settings.READY_NEEDS_WORKER else "ok"

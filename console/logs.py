@@ -61,6 +61,8 @@ class JsonLines(logging.Formatter):
         status = getattr(record, "status_code", None)
         if isinstance(status, int):
             found["status"] = status
+        for name, value in getattr(record, "facts", {}).items():
+            found[name] = without_secrets(value) if isinstance(value, str) else value
         if record.exc_info:
             found["traceback"] = without_secrets(self.formatException(record.exc_info))
         return json.dumps(found, ensure_ascii=False)

@@ -81,6 +81,16 @@ def text() -> bytes:
     return generate_latest(registry)
 
 
+def reach_database() -> None:
+    """Raise django.db.Error unless PostgreSQL takes a new connection soon.
+
+    One that is kept would wait for ever on a server that hangs; a new one is given up after
+    CONNECT_TIMEOUT_SECONDS.
+    """
+    with connection.wrap_database_errors:
+        connection.get_new_connection(connection.get_connection_params()).close()
+
+
 class _Waiting(Collector):
     """What the database knows; without it only that it is gone."""
 
@@ -102,6 +112,7 @@ class _Waiting(Collector):
         oldest = GaugeMetricFamily(
             "console_oldest_job_seconds", "How long the oldest job waits that may begin."
         )
+        reach_database()
         with connection.cursor() as cursor:
             cursor.execute(_PAYMENTS)
             for state, number in cursor.fetchall():

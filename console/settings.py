@@ -38,15 +38,21 @@ DATABASES = {
         env.str("DATABASE_URL"), conn_max_age=60, conn_health_checks=True
     )
 }
+# A database that hangs must not take every thread with it: after so many seconds of trying to
+# reach it there is an error, and /readyz says so. One that fell off the network is given up, too.
+CONNECT_TIMEOUT_SECONDS = env.int(
+    "CONNECT_TIMEOUT_SECONDS", default=3, validate=validate.Range(min=1, max=60)
+)
+_options = DATABASES["default"].setdefault("OPTIONS", {})
+_options.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
+_options.setdefault("tcp_user_timeout", 30_000)
 # Whoever waits longer than this for a balance is told to try again: one stuck session must not
 # take every thread of the web server with it.
 LOCK_TIMEOUT_SECONDS = env.int("LOCK_TIMEOUT_SECONDS", default=2)
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s"
-)
+_options["options"] = f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s"
 # The ledger's few statements are planned once a connection: Django's own are never prepared.
 if env.bool("PREPARED_STATEMENTS", default=True):
-    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
+    _options["prepare_threshold"] = 5
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ValueError("DATABASE_URL must name a PostgreSQL database: postgres://...")
 
@@ -107,6 +113,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Outermost: what goes wrong further in is logged under the request's name.
     "console.request_facts.note_request",
+    "console.access_log.note_answer",
     "console.metrics.measure",
     # Before anything that asks for a host name, HTTPS or the database.
     "console.health.answer_probes",
@@ -252,6 +259,8 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+# Beside allauth's own for sign-in, passwords and proofs. Invitations are counted in their table.
+ACCOUNT_RATE_LIMITS = {"accept_invitation": "20/m/ip", "export": "60/m/user"}
 
 # Sign-in is rate-limited by allauth; the counters must hold across processes.
 CACHES = {
@@ -338,6 +347,9 @@ except ValueError as error:
 # --- Hardening -----------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:
+    # No other host of the domain, and nobody without HTTPS, can put a cookie of these names there.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # A sign-in ends after so long without a request, and after so many days in any case.
@@ -383,6 +395,8 @@ CONTENT_SECURITY_POLICY = {
 
 # Lines for people, or one JSON object a line for programs. Both name the request.
 LOG_FORMAT = env.str("LOG_FORMAT", default="text", validate=validate.OneOf(["text", "json"]))
+# A line for each request. Programs count them; somebody at a terminal would only lose the rest.
+ACCESS_LOG = env.bool("ACCESS_LOG", default=LOG_FORMAT == "json")
 # Who may read /metrics from elsewhere than this machine: "Authorization: Bearer <token>".
 METRICS_TOKEN = env.str(
     "METRICS_TOKEN",

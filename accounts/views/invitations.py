@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.utils import perform_login
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db.models.functions import Lower
@@ -122,8 +123,12 @@ def _do(
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """What is offered to whoever has the link, and accepting it: as oneself, or as somebody new.
 
-    A link that leads nowhere says why: 404 where it never did, 410 where it once did.
+    A link that leads nowhere says why: 404 where it never did, 410 where it once did. 429 for an
+    address that sends too many forms.
     """
+    too_often: HttpResponse | None = ratelimit.consume_or_429(request, action="accept_invitation")
+    if too_often is not None:
+        return too_often
     try:
         found = invitations.find(token)
         if request.user.is_authenticated:

@@ -6,6 +6,7 @@ import uuid
 from tempfile import SpooledTemporaryFile
 from typing import Any, cast
 
+from allauth.core import ratelimit
 from django import forms
 from django.contrib import messages
 from django.db.models import Q
@@ -85,12 +86,15 @@ def export_new(request: HttpRequest, company: str) -> HttpResponseBase:
     """The file itself, when it is small; else the worker makes it, and the list tells how far.
 
     Sent twice with one key, one file is ordered. A bad filter, or one that the format cannot hold,
-    is told on a page of its own, with the way back to the filter.
+    is told on a page of its own, with the way back to the filter; so are too many in a minute.
     """
     access = access_or_404(request.user, company)
     form = ExportForm(request.POST)
     if not form.is_valid():
         return _refused(request, access, [_line(form, name) for name in form.errors])
+    if not ratelimit.consume(request, action="export", user=access.user):
+        lines = [_("You have asked for many files in the last minute. Wait a moment.")]
+        return _refused(request, access, lines, form.cleaned_data["query"])
     asked = form.cleaned_data
     kind = FORMATS[asked["format"]]
     scope = Scope.of(access)

@@ -35,6 +35,11 @@ document.addEventListener("htmx:afterOnLoad", (event) => {
   if (trouble && event.detail.successful) trouble.hidden = true;
 });
 
+// What a page asks for by itself does not count as somebody being there: see accounts/sign_ins.py.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt?.hasAttribute("data-quiet")) event.detail.headers["X-By-Itself"] = "1";
+});
+
 // The address of a search says what is searched for, not what is not.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.closest?.("form[data-tidy]")) return;

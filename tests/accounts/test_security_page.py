@@ -120,6 +120,17 @@ def test_a_sign_in_ends_when_idle_and_only_then(cast, who, minutes):
     assert not SignIn.objects.filter(user=getattr(cast, who)).exists()
 
 
+def test_what_a_page_asks_for_by_itself_keeps_nobody_signed_in(cast):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        client = browser(cast.operator, FIREFOX, "192.0.2.7")
+        for _minute in range(30):
+            clock.shift(timedelta(minutes=1))
+            assert client.get(SECURITY, headers={"X-By-Itself": "1"}).status_code == 200
+        clock.shift(timedelta(minutes=1))
+        assert client.get(SECURITY, headers={"X-By-Itself": "1"}).status_code == 302
+        assert not is_in(client)
+
+
 def test_a_sign_in_ends_after_seven_days_however_busy(cast):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         client = browser(cast.member, FIREFOX, "192.0.2.7")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
+import time
 from decimal import Decimal
 
 import pytest
@@ -89,6 +91,24 @@ def test_without_a_database_it_says_so_and_names_no_host(client, settings):
     assert answer.json()["database"] == "does not answer"
     assert "secret-host" not in answer.content.decode()
     assert figure(measures, "console_database_up") == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_hangs_is_given_up_within_seconds(client, monkeypatch):
+    hanging = socket.create_server(("127.0.0.1", 0))  # Takes connections, and never says a word.
+    connection.ensure_connection()  # The kept one would be asked in vain.
+    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    monkeypatch.setitem(connection.settings_dict, "PORT", hanging.getsockname()[1])
+    # One second is enough for a test; psycopg waits two at least.
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "connect_timeout", 1)
+    began = time.monotonic()
+    with hanging:
+        answer = client.get("/readyz")
+        measures = client.get("/metrics").content.decode()
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "does not answer"
+    assert figure(measures, "console_database_up") == 0
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -186,8 +186,10 @@ def test_it_asks_by_itself_while_it_is_looked_at(page: Page, cast, live_server, 
     )
     page.clock.run_for(14_000)
     assert asked == []
-    with page.expect_response(lambda response: response.status == 304):
+    with page.expect_response(lambda response: response.status == 304) as quiet:
         page.clock.run_for(2_000)
+    # It does not count as somebody being there.
+    assert quiet.value.request.headers["x-by-itself"] == "1"
     give(cast.nile, "1")
     with page.expect_response(lambda response: response.status == 200):
         page.clock.run_for(15_000)

@@ -103,6 +103,11 @@ def _set_state(request: HttpRequest, company: str, code: str, wanted: State) -> 
         access.require_restore(account, by_platform=_is_platforms(account))
     if request.method != "POST":
         return _state_page(request, access, account, wanted)
+    if access.user.is_staff:
+        # As all that operators do.
+        asked = reauthentication.ask(request)
+        if asked is not None:
+            return asked
     before = account.state
     verb = tree.suspend if wanted == State.SUSPENDED else tree.restore
     try:

@@ -12,7 +12,7 @@ PLACE = Path(__file__).parents[2] / "docs" / "access.md"
 HEAD = """\
 # Who gets where
 
-Every address of the console and every operation of its API, and what becomes of everybody who asks.
+Every address of the console and every operation of its API, and what becomes of whoever asks.
 Written from `tests/access/table.py` by `python -m tests.access`; the tests in `tests/access/` ask
 for each cell of it. The rules behind it stand in `accounts/access.py`.
 

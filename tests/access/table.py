@@ -82,19 +82,19 @@ mfa_remove_webauthn POST                     in    404   404   404   404   404  
 mfa_authenticate GET POST PUT PATCH DELETE   in    home  home  home  home  home  home  home  home  home  home
 mfa_reauthenticate GET                       in    prove prove prove prove prove ok    prove ok    prove ok
 mfa_reauthenticate POST PUT                  in    prove prove prove prove prove form  prove form  prove form
-mfa_activate_totp GET                        in    ok    ok    ok    ok    ok    ok    ok    ok    ok    prove > mfa_deactivate_totp, mfa_index
-mfa_activate_totp POST PUT                   in    ok    form  form  form  form  form  form  ok    form  prove > mfa_deactivate_totp, mfa_index
-mfa_activate_totp PATCH DELETE               in    ok    405   405   405   405   405   405   ok    405   prove > mfa_deactivate_totp, mfa_index
+mfa_activate_totp GET                        in    ok    ok    ok    ok    ok    ok    ok    ok    ok    prove > mfa_deactivate_totp
+mfa_activate_totp POST PUT                   in    form  form  form  form  form  form  form  ok    form  prove > mfa_deactivate_totp
+mfa_activate_totp PATCH DELETE               in    405   405   405   405   405   405   405   ok    405   prove > mfa_deactivate_totp
 mfa_deactivate_totp GET                      in    404   404   404   404   404   404   404   ok    404   404
 mfa_deactivate_totp POST PUT                 in    404   404   404   404   404   404   404   form  404   404
 mfa_view_recovery_codes GET                  in    404   404   404   404   404   ok    404   404   404   prove
 mfa_generate_recovery_codes GET              in    ok    ok    ok    ok    ok    ok    ok    ok    ok    prove
 mfa_generate_recovery_codes POST PUT         in    form  form  form  form  form  ok    form  ok    form  prove > mfa_view_recovery_codes
 mfa_download_recovery_codes GET              in    404   404   404   404   404   ok    404   404   404   prove
-mfa_add_webauthn GET                         in    ok    ok    ok    ok    ok    ok    ok    ok    ok    prove > mfa_index
-mfa_add_webauthn POST PUT                    in    ok    form  form  form  form  form  form  form  form  prove > mfa_index
+mfa_add_webauthn GET                         in    ok    ok    ok    ok    ok    ok    ok    ok    ok    prove
+mfa_add_webauthn POST PUT                    in    form  form  form  form  form  form  form  form  form  prove
 mfa_reauthenticate_webauthn GET              in    prove prove prove prove prove ok    prove prove prove ok
-mfa_reauthenticate_webauthn POST PUT         in    prove prove prove prove prove ok    prove prove prove ok > account_login
+mfa_reauthenticate_webauthn POST PUT         in    prove prove prove prove prove in    prove prove prove in
 mfa_reauthenticate_webauthn PATCH DELETE     in    prove prove prove prove prove 405   prove prove prove 405
 mfa_edit_webauthn GET                        in    404   404   404   404   404   ok    404   404   404   prove
 mfa_edit_webauthn POST PUT                   in    404   404   404   404   404   form  404   404   404   prove
@@ -122,12 +122,12 @@ subaccount-cap POST                          in    404   403   404   403   403  
 subaccount-cap-preview GET                   in    404   403   404   403   403   ok    404   403   2fa   ok
 subaccount-suspend GET                       in    404   403   404   403   403   ok    404   ok    2fa   ok
 subaccount-suspend POST                      in    404   403   404   403   403   ok    404   ok    2fa   ok > subaccount-detail
-subaccount-suspend@nile GET                  in    404   404   404   404   403   403   404   ok    2fa   403
-subaccount-suspend@nile POST                 in    404   404   404   404   403   403   404   ok    2fa   403 > subaccount-detail
+subaccount-suspend@nile GET                  in    404   404   404   404   403   403   404   ok    2fa   ok
+subaccount-suspend@nile POST                 in    404   404   404   404   403   403   404   ok    2fa   prove > subaccount-detail
 subaccount-restore GET                       in    404   403   404   403   403   ok    404   ok    2fa   ok
 subaccount-restore POST                      in    404   403   404   403   403   ok    404   ok    2fa   ok > subaccount-detail
-subaccount-restore@nile GET                  in    404   404   404   404   403   403   404   ok    2fa   403
-subaccount-restore@nile POST                 in    404   404   404   404   403   403   404   ok    2fa   403 > subaccount-detail
+subaccount-restore@nile GET                  in    404   404   404   404   403   403   404   ok    2fa   ok
+subaccount-restore@nile POST                 in    404   404   404   404   403   403   404   ok    2fa   prove > subaccount-detail
 subaccount-close GET                         in    404   403   404   403   403   ok    404   403   2fa   ok
 subaccount-close POST                        in    404   403   404   403   403   form  404   403   2fa   prove
 balance-as-of GET                            in    404   ok    404   ok    ok    ok    404   ok    2fa   ok

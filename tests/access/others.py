@@ -12,6 +12,7 @@ from accounts.models import Account, Membership, Role, Scope, User
 from billing import alerts, holds, transfer_batches, transfers
 from billing.models import Entry, Notice, PaymentMethod
 from reports import export_jobs, saved_views, statements
+from reports.models import StatementCounter
 from reports.pages import write_key
 from tests.billing.payments.cast import make_payment
 from tests.factories import Cast
@@ -64,12 +65,19 @@ def of_retail(world: World) -> dict[str, Any]:
         role=Role.MEMBER,
         by=cast.admin,
     )
+    batch = transfer_batches.make_many(
+        source=cast.nile,
+        lines=[transfer_batches.Line(cast.retail, Decimal(3))],
+        key=uuid4(),
+        by=cast.admin,
+    )
     found = _of(cast.retail, cast.admin, cast.finance)
     return found | {
         "payment": world.of_retail.pk,
         "payment key": str(world.of_retail.key),
         "transfer": world.at["transfer of retail"],
-        "batch": world.at["batch"],
+        "batch": batch.pk,
+        "user": cast.otp_member.pk,
         "export": world.at["export"],
         "view": world.at["view"],
         "prefix": world.at["key"],
@@ -98,6 +106,9 @@ def _of(account: Account, admin: User, person: User) -> dict[str, Any]:
         on_hold=0,
         raised_at=export_jobs.clock(),
     )
+    if account.code == "sales":
+        # Each company counts its own: so that this number is none of Nile's.
+        StatementCounter.objects.create(master=account.company, year=today.year, last=700)
     statement = statements.issue(holder=account, first=today, last=today, by=admin)
     return {
         "account": account.pk,

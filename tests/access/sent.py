@@ -63,6 +63,7 @@ PLACES: dict[str, Any] = {
     "person-role@finance": _pk("membership of finance"),
     "person-remove@finance": _pk("membership of finance"),
     "alert-new": {"?": "?account=marketing"},
+    "alert-new@choose": {"?": ""},
     "alert-new@nile": {"?": "?account=nile"},
     "alert-edit": _pk("alert"),
     "alert-delete": _pk("alert"),
@@ -213,6 +214,12 @@ SENT: dict[str, Any] = {
     },
     "export-new POST": {"format": "csv", "query": "", "key": KEY},
     "operator-review POST": _review,
+    "operator-review@same POST": lambda world: _review(world) | {"do": "same"},
+    "transfer-many@table POST": lambda world: {
+        "from": str(world.cast.nile.pk),
+        "way": "table",
+        "key": KEY,
+    },
     "operator-bank-transfer-confirm POST": lambda world: {
         "amount": "1600",
         "arrived_on": world.at["today"].isoformat(),

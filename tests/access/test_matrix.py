@@ -18,7 +18,7 @@ LINES = lines_of(PAGES, COLUMNS)
 NAMES = [name for name, route in ROUTES.items() if not route.is_api]
 # Programs that have no cookie, and a page that asks for the token itself.
 WITHOUT_TOKEN = {"gateway-webhook"}
-# Reached with a password and no code yet, or by a script: see tests/accounts/test_second_factor.py.
+# Reached after the password, or by a script: see tests/accounts/test_second_factor.py.
 AMID_SIGNING_IN = {"mfa_authenticate", "mfa_login_webauthn"}
 # Words of the company that nobody from elsewhere may read, wherever they ask.
 NILE = ("Nile Retail", "Marketing", "Retail branches", "OTP and security", "@nile.example")

@@ -41,7 +41,6 @@ from billing import alerts, caps, charges, holds, refunds, settlement, transfer_
 from billing.gateways.protocol import Fact, What
 from billing.models import Balance, Entry, Notice, Payment
 from reports import export_jobs, saved_views, statements
-from reports.models import Export
 from reports.pages import write_key
 from tests.access import others
 from tests.billing.payments.bank import ask
@@ -65,7 +64,6 @@ class World:
     paid: Payment | None = None
     of_retail: Payment | None = None
     hold: UUID | None = None
-    export: Export | None = None
     token: str = ""
     # The shared balance, in figures that occur nowhere else.
     pool: tuple[str, ...] = ()
@@ -198,7 +196,6 @@ def _keep_books(world: World) -> None:
             access=access, format=format, query="", key=uuid4(), rows=None
         )
     export_jobs.make(str(ordered["csv"].pk))
-    world.export = ordered["csv"]
     notice = Notice.objects.filter(account=cast.marketing).latest("pk")
     world.at |= {
         "statement": of,

@@ -27,6 +27,7 @@ COLUMNS = (
     "currency",
     "amount",
     "balance_after",
+    "note",
 )
 
 
@@ -63,6 +64,7 @@ def _cells(row: Row, currency: str, decimals: int) -> list[str]:
         currency,
         plain_amount(row.amount, decimals),
         "" if balance is None else plain_amount(balance, decimals),
+        _text(row.note),
     ]
 
 

@@ -55,7 +55,8 @@ SELECT date_trunc('second', e.posted_at)::timestamp, {posted_offset},
        CASE WHEN e.by_id IS NOT NULL THEN
            (SELECT {author} FROM (SELECT {by} AS author FROM accounts_user u WHERE u.id = e.by_id))
        END,
-       {contra}, round(e.amount, greatest(min_scale(e.amount), {decimals})), {balance_after}
+       {contra}, round(e.amount, greatest(min_scale(e.amount), {decimals})), {balance_after},
+       CASE WHEN e.kind = 'transfer' THEN {note} END
 FROM ({entries}) e
 JOIN accounts_account a ON a.id = e.account_id
 ORDER BY e.posted_at, e.holder_id, e.seq
@@ -147,6 +148,7 @@ def _heading(scope: Scope) -> bytes:
             _("Contra account"),
             _("Amount, %(currency)s") % {"currency": currency},
             _("Balance after, %(currency)s") % {"currency": currency},
+            _("Note"),
         ]
     )
     return text.getvalue().encode()
@@ -193,6 +195,7 @@ def _statement(
         reference=_defused(SQL("e.reference")),
         contra=_contra(),
         decimals=decimals,
+        note=_defused(SQL("e.description")),
         balance_after=SQL(
             "CASE WHEN {} THEN round(e.balance_after, greatest(min_scale(e.balance_after), {}))"
             " END"

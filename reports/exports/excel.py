@@ -25,7 +25,7 @@ MOST_ROWS = 1_048_575
 # Excel keeps so many figures of a number.
 FIGURES = 15
 
-WIDTHS = (18, 18, 14, 24, 14, 9, 12, 40, 10, 30, 22, 20, 16, 18)
+WIDTHS = (18, 18, 14, 24, 14, 9, 12, 40, 10, 30, 22, 20, 16, 18, 40)
 
 
 def check_rows(rows: int | None) -> None:
@@ -128,6 +128,7 @@ class _Rows:
             _("Contra account"),
             _("Amount, %(currency)s") % {"currency": currency},
             _("Balance after, %(currency)s") % {"currency": currency},
+            _("Note"),
         ]
         self.kinds = {kind.value: str(kind.label) for kind in Kind}
         self.contras = {contra.value: str(contra.label) for contra in Contra}
@@ -161,6 +162,7 @@ class _Rows:
             (9, row.reference),
             (10, row.by),
             (11, self.contras[row.contra]),
+            (14, row.note),
         ):
             if text:
                 sheet.write_string(at, column, text)

@@ -51,6 +51,7 @@ def as_csv(rows, decimals=2) -> list[list[str]]:
             row.contra,
             money.plain_amount(row.amount, decimals),
             "" if row.balance_after is None else money.plain_amount(row.balance_after, decimals),
+            cell(row.note),
         ]
         for row in rows
     ]
@@ -67,6 +68,7 @@ def test_every_cell_is_what_the_row_says_for_each_reader(cast, who):
     rows = rows_of(user)
     assert csv_rows(made(user, "csv")) == as_csv(rows)
     assert len(rows) > 1
+    assert any(row.note for row in rows) == (who != "otp_member")
 
 
 def test_who_sees_only_a_shared_subaccount_learns_nothing_of_the_pool(cast):

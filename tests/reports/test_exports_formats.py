@@ -42,7 +42,7 @@ class TestExcel:
         sheet, _totals = sheets(made(user, "xlsx"))
         heading, *lines = sheet.iter_rows()
         assert heading[12].value == "Amount, EGP"
-        assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", f"A1:N{len(rows) + 1}")
+        assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", f"A1:O{len(rows) + 1}")
         assert len(lines) == len(rows)
         for line, row in zip(lines, rows, strict=True):
             values = [each.value for each in line]
@@ -57,6 +57,7 @@ class TestExcel:
             after = values[13]
             assert (after is None) == (row.balance_after is None)
             assert after is None or Decimal(str(after)) == row.balance_after
+            assert (values[14] or "") == row.note
         formula = lines[-1]
         assert (formula[7].value, formula[7].data_type) == ("=1+1", "s")
 

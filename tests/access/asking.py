@@ -107,12 +107,17 @@ def sent_to(world: World, key: str) -> Any:
 
 
 def _send(client: Client, method: str, path: str, key: str, **more: Any) -> Asked:
-    cache.clear()
-    throttle.requests.forget()
-    throttle.failures.forget()
+    forget_limits()
     box = settings.EXPORTS_ROOT / "mailbox" if key.endswith(DEMO) else None
     with override_settings(DEMO_MAILBOX=box):
         return read(getattr(client, method.lower())(path, **more), path, method)
+
+
+def forget_limits() -> None:
+    """Nobody has asked too often."""
+    cache.clear()
+    throttle.requests.forget()
+    throttle.failures.forget()
 
 
 def read(response: HttpResponse, path: str, method: str) -> Asked:

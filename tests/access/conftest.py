@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from django.test import override_settings
@@ -18,7 +19,12 @@ from tests.kept_cast import HASHERS
 def made(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[tuple[World, Kept]]:
     """Committed, as it would be: pages open transactions of their own."""
     root = tmp_path_factory.mktemp("exports")
-    told = {"EXPORTS_ROOT": root, "STORAGES": _storages(root), "PASSWORD_HASHERS": HASHERS}
+    told = {
+        "EXPORTS_ROOT": root,
+        "STORAGES": _storages(root),
+        "PASSWORD_HASHERS": HASHERS,
+        "SECOND_OPERATOR_ABOVE": {"EGP": Decimal(5000), "KWD": Decimal(150)},
+    }
     with django_db_blocker.unblock():
         with override_settings(**told):
             world = make_world(root)

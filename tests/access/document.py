@@ -30,7 +30,7 @@ MENDING = """\
   `python -m tests.access`. What stands in its address, and what has to be sent to succeed, goes
   into `tests/access/sent.py`.
 - A new field that carries an id: add it to `FIELDS` of `tests/access/fields.py`; one that names
-  nothing to `NAMES_NOTHING`.
+  nothing to `NAMES_NOTHING`. One of the API: `API_FIELDS` and `API_NAMES_NOTHING`.
 """
 
 

@@ -77,7 +77,19 @@ FIELDS = [
     Field("transfer-many-send POST", "from", "account", "admin"),
     Field("transfer-many-send POST", "lines", "line", "admin"),
     Field("transfer-reverse POST", "key", "transfer key", "admin"),
-    # Operators see every company: only what is no id at all can be wrong here.
+    # Operators see every company, but what they do to one is about its own things only.
+    Field("operator-account-admin@again POST", "invitation", "invitation", "operator"),
+    Field("operator-adjust GET", "account", "code", "operator"),
+    Field("operator-adjust POST", "account", "account", "operator"),
+    Field("operator-adjust POST", "key", "approval key", "operator"),
+    Field("operator-adjust-preview GET", "account", "account", "operator"),
+    # Of no company: only what is no id at all can be wrong here.
+    Field("operator-account-list GET", "after", "company", "operator"),
+    Field("operator-adjustment-list GET", "company", "company", "operator"),
+    Field("operator-adjustment-list GET", "before", "place", "operator"),
+    Field("operator-adjustment-undo POST", "key", "approval key", "operator"),
+    Field("operator-approval-list GET", "after", "approval", "operator"),
+    Field("operator-approval-list GET", "before", "approval", "operator"),
     Field("operator-audit-log GET", "before", "event", "operator"),
     Field("operator-bank-transfer-list GET", "before", "payment", "operator"),
     Field("operator-refund-list GET", "after", "refund", "operator"),
@@ -114,8 +126,35 @@ PARTS = {
     "export-again pk": "export",
     "invitation-send-again pk": "invitation",
     "invitation-withdraw pk": "invitation",
+    "operator-view-as pk": "user",
     "person-role pk": "membership",
     "person-remove pk": "membership",
+}
+
+# What the API takes, by where and its name, or with its operation before: what it names. A field
+# of a body stands with those around it.
+API_FIELDS = {
+    "path master": "company",
+    "path account": "code",
+    "path hold": "hold",
+    "subaccounts query after": "code",
+    "header Idempotency-Key": "reference",
+    "body charges.account": "code",
+    "body charges.reference": "reference",
+    # The seq of an entry: a place among those of the account.
+    "entries query after": "",
+}
+API_NAMES_NOTHING = {
+    "path slug",
+    "query at",
+    "query limit",
+    *(
+        f"body {around}{name}"
+        for around in ("", "charges.")
+        for name in ("amount", "description", "enforce_limit", "occurred_at")
+    ),
+    "body expires_in",
+    "body final",
 }
 
 # Read somewhere, and names no row: amounts, days, words, places in a list, figures once shown.
@@ -124,12 +163,13 @@ NAMES_NOTHING = frozenset(
         r"\w+",
         """
     action amount amount_max amount_min anyway arrived_on back cap chart code columns
-    confirm_above credential csrfmiddlewaretoken date_from date_to day days direction do email
-    fee_fixed fee_percent form format is_enabled kind lines_per_page login max max_amount min
-    min_amount mode movements n name needs_second_factor next note of oldpassword outcome page
-    password password1 password2 passwordless past_limit person preset preview proposed q
-    query reason reference remember role scopes show shown side sort state status step swap
-    tag take_away target text threshold time to told totals username way why year
+    confirm_above country credential csrfmiddlewaretoken currency date_from date_to day days
+    direction do email fee_fixed fee_percent form format is_enabled kind limit lines_per_page
+    login max max_amount min min_amount mode movements n name needs_second_factor next note of
+    oldpassword outcome page password password1 password2 passwordless past_limit person preset
+    preview proposed q query reason reference remember role scopes show shown side sort state
+    status step swap tag take_away target text threshold time time_zone to told totals username
+    way why words year
     """,
     )
 )

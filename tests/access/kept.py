@@ -29,13 +29,16 @@ class Kept:
         now = self._sums()
         return {table for table in self.tables if now[table] != self.sums[table]}
 
-    def restore(self) -> None:
-        """Make them so again."""
+    def restore(self) -> set[str]:
+        """Make them so again; those that were changed."""
+        if _transactions() == self._moment:
+            return set()
         changed = self.changed()
         if changed:
             with transaction.atomic():
                 self._put_back(changed)
         self._moment = _transactions()
+        return changed
 
     def _put_back(self, tables: set[str]) -> None:
         with connection.cursor() as cursor:

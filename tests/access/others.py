@@ -9,16 +9,53 @@ from uuid import uuid4
 from accounts import api_keys, invitations
 from accounts.access import access_or_404
 from accounts.models import Account, Membership, Role, Scope, User
-from billing import alerts, holds, transfer_batches, transfers
-from billing.models import Entry, Notice, PaymentMethod
+from billing import adjustments, alerts, approvals, holds, transfer_batches, transfers
+from billing.models import Approval, Entry, Notice, PaymentMethod
+from billing.second_operator import reference_of
 from reports import export_jobs, saved_views, statements
 from reports.models import StatementCounter
 from reports.pages import write_key
 from tests.billing.payments.cast import make_payment
-from tests.factories import Cast
+from tests.factories import Cast, make_master, make_user
 
 if TYPE_CHECKING:
     from tests.access.world import World
+
+
+def of_operators(cast: Cast) -> dict[str, Any]:
+    """What operators do to companies: adjust, ask one another, open one and invite its admin."""
+    colleague = make_user("colleague@platform.example", is_staff=True)
+    adjusted = uuid4()
+    adjustments.make(
+        account=cast.marketing,
+        amount=Decimal("2.50"),
+        reason="A message twice",
+        reference=reference_of(adjusted),
+        by=cast.operator,
+    )
+    entry = Entry.objects.get(master=cast.nile, reference=reference_of(adjusted))
+    found = {"adjustment": f"{entry.master_id}-{entry.holder_id}-{entry.seq}"}
+    for name, account, by in (
+        ("approval", cast.marketing, colleague),
+        ("own approval", cast.marketing, cast.operator),
+        ("approval of gulf", cast.gulf, colleague),
+    ):
+        asked = approvals.adjust(
+            account=account, amount=Decimal(5001), reason="Agreed", key=uuid4(), by=by
+        )
+        assert isinstance(asked, Approval)
+        found[name] = asked.pk
+    # Both without an admin; to one of them somebody is invited already.
+    make_master("omega", name="Omega Press")
+    empty = make_master("delta", name="Delta Mills")
+    offer = invitations.invite(
+        company=empty,
+        account=empty,
+        email="first@delta.example",
+        role=Role.MASTER_ADMIN,
+        by=cast.operator,
+    )
+    return found | {"first invitation": offer.pk}
 
 
 def of_gulf(cast: Cast) -> dict[str, Any]:
@@ -52,6 +89,8 @@ def of_gulf(cast: Cast) -> dict[str, Any]:
         "membership": Membership.objects.get(user=admin).pk,
         "method": method.pk,
         "company": "gulf",
+        "approval key": str(Approval.objects.get(account=cast.gulf).key),
+        "reference": "h-sales",
     }
 
 

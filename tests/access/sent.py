@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from billing import payment_figures, payment_methods, tree
+from billing import companies, history, payment_figures, payment_methods, tree
 from billing.account_forms import write_told
-from billing.models import Arrival, PaymentMethod, Refund
+from billing.adjustment_forms import ADD
+from billing.models import Arrival, Balance, PaymentMethod, Refund
 from tests.access.world import World
 
 KEY = str(UUID(int=7, version=4))
@@ -54,6 +55,13 @@ PLACES: dict[str, Any] = {
     "operator-statement-go-on": _pk("bank statement"),
     "operator-line-assign": _pk("bank line"),
     "operator-method-edit": lambda world: {"pk": world.pending.method_id},
+    "operator-account-admin": {"company": "omega"},
+    "operator-account-admin@again": {"company": "delta"},
+    "operator-account-admin@nile": {"company": "nile"},
+    "operator-adjustment-undo": _pk("adjustment", "place"),
+    "operator-approval": _pk("approval"),
+    "operator-approval@own": _pk("own approval"),
+    "operator-view-as": lambda world: {"pk": world.cast.member.pk},
     "gateway-webhook": {"name": "stripe"},
     "invitation": lambda world: {"token": world.token},
     "invitation-send-again": _pk("invitation"),
@@ -146,6 +154,15 @@ def _method(world: World) -> dict[str, Any]:
     }
 
 
+def _limit(world: World) -> dict[str, Any]:
+    shown = Balance.objects.get(account=world.cast.marketing).credit_limit
+    return {"limit": "40", "reason": "Agreed", "shown": f"{shown:f}"}
+
+
+def _state(world: World) -> dict[str, Any]:
+    return {"reason": "Unpaid", "shown": str(history.mark(world.cast.marketing))}
+
+
 SENT: dict[str, Any] = {
     "invitation POST": {
         "name": "Nadia",
@@ -233,5 +250,34 @@ SENT: dict[str, Any] = {
         "shown": _figures(world),
     },
     "operator-method-edit POST": _method,
+    "operator-account-new POST": {
+        "name": "Sinai Post",
+        "code": "sinai",
+        "country": "EG",
+        "currency": "EGP",
+        "time_zone": "Africa/Cairo",
+    },
+    "operator-account-edit POST": lambda world: {
+        "name": "Nile Group",
+        "shown": companies.figures(world.cast.nile),
+    },
+    "operator-account-admin POST": {"email": "first@omega.example"},
+    "operator-account-admin@again POST": lambda world: {
+        "do": "again",
+        "invitation": str(world.at["first invitation"]),
+    },
+    "operator-account-limit POST": _limit,
+    "operator-account-suspend POST": _state,
+    "operator-account-restore POST": _state,
+    "operator-adjust POST": lambda world: {
+        "account": str(world.cast.marketing.pk),
+        "direction": ADD,
+        "amount": "5",
+        "reason": "A message twice",
+        "key": KEY,
+    },
+    "operator-adjustment-undo POST": {"reason": "Not twice", "key": KEY},
+    "operator-approval POST": {"do": "agree"},
+    "operator-view-as POST": {"reason": "Ticket 17"},
     "operator-statement-list POST": {},
 }

@@ -51,8 +51,7 @@ def _ask(world, kept, name: str, method: str, key: str) -> Asked:
     scope = SCOPES.get(key)
     name = f"without {scope}" if name == "scopeless" and scope else name
     asked = ask_by_key(world, name, method, key)
-    wrote = kept.changed() - USED
-    kept.restore()
+    wrote = kept.restore() - USED
     assert asked.response.status_code < 500
     if asked.word != "ok":
         assert not wrote, f"{name}: {method} {key} answers {asked.word} and has written {wrote}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import pytest
 from django.forms import BaseForm
+from django.urls import Resolver404, resolve
 
 from tests.access.asking import FORM, PASSING, ROUTES, Asked, address, read, sent_to, told_to
 from tests.access.fields import FIELDS, NAMES_NOTHING, PARTS, Field
@@ -17,12 +18,19 @@ from tests.access.table import COLUMNS, PAGES
 
 pytestmark = pytest.mark.django_db
 
+ALL = lines_of(PAGES, COLUMNS)
 METHODS = {
-    line.key: line.methods
-    for line in reversed(lines_of(PAGES, COLUMNS))
-    if "company" in ROUTES[line.route].parameters
+    line.key: line.methods for line in reversed(ALL) if "company" in ROUTES[line.route].parameters
 }
-OF_A_COMPANY = [key for key in METHODS if "@" not in key]
+OF_A_COMPANY = [key for key in METHODS if not key.startswith("operator-") and "@" not in key]
+OF_OPERATORS = [
+    line.key
+    for line in ALL
+    if line.key.startswith("operator-")
+    and ROUTES[line.route].parameters
+    and "GET" in line.methods
+    and "@" not in line.key
+]
 MALFORMED = [
     "0",
     "-1",
@@ -54,8 +62,21 @@ def test_a_foreign_part_of_an_address_is_not_there(world, kept, key):
                 found = world.hidden[kind]
                 _is_not_there(world, kept, "subadmin", key, part, found, RETAIL, method)
         if kind != "company" or key == "overview":
-            for malformed in MALFORMED:
+            for malformed in _told_apart(world, key, part):
                 _is_not_there(world, kept, "admin", key, part, malformed, (), METHODS[key][0])
+
+
+@pytest.mark.parametrize("key", OF_OPERATORS)
+def test_an_operators_address_names_things_of_its_company_or_nothing(world, kept, key):
+    parts = ROUTES[key].parameters
+    for part in parts:
+        if "company" in parts and part != "company":
+            kind = PARTS.get(part) or PARTS[f"{key} {part}"]
+            _is_not_there(world, kept, "operator", key, part, world.foreign[kind], GULF, "GET")
+        # An entry's place names its company, too: one's number at another's is none.
+        mixed = [f"{world.cast.nile.pk}-{world.cast.gulf.pk}-1"] if part == "place" else []
+        for wrong in _told_apart(world, key, part) + mixed:
+            _is_not_there(world, kept, "operator", key, part, wrong, (), "GET")
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda each: f"{each.page} {each.name}")
@@ -63,7 +84,10 @@ def test_a_foreign_id_in_a_field_is_refused_and_what_was_typed_is_kept(world, ke
     first = field.asks.split()[0]
     tried = [(first, each, ()) for each in MALFORMED]
     for who in field.asks.split():
-        if who != "operator":
+        if (
+            who != "operator"
+            or "company" in ROUTES[field.page.split("@")[0].split()[0]].parameters
+        ):
             tried.append((who, _value(world.foreign, field), GULF))
         if who == "subadmin":
             tried.append((who, _value(world.hidden, field), RETAIL))
@@ -90,6 +114,20 @@ def test_every_field_and_parameter_is_known_to_name_something_or_nothing():
         f"{new} can be sent: say in tests/access/fields.py which page takes them and what they"
         " name (FIELDS), or that they name nothing (NAMES_NOTHING)."
     )
+
+
+def _told_apart(world, key, part) -> list[str]:
+    """What is malformed: all that reaches the page, and one that is no address of any."""
+    own, reaching, others = str(told_to(world, key)[part]), [], []
+    for each in MALFORMED:
+        path = urlsplit(_with(address(world, key), own, quote(each, safe=""), part)).path
+        try:
+            resolve(unquote(path))
+        except Resolver404:
+            others.append(each)
+        else:
+            reaching.append(each)
+    return reaching + others[:1]
 
 
 def _is_not_there(world, kept, who, key, part, other, words, method) -> None:
@@ -158,8 +196,7 @@ def _ask(world, kept, who, method, key, path, typed=None) -> Asked:
     else:
         response = client.generic(method, path, urlencode(data, doseq=True), content_type=FORM)
     asked = read(response, path, method)
-    wrote = frozenset(kept.changed() - PASSING)
-    kept.restore()
+    wrote = frozenset(kept.restore() - PASSING)
     if asked.word in {"404", "403", "form"}:
         assert not wrote, f"{who}: {method} {path} answers {asked.word} and has written {wrote}"
     return Asked(asked.word, asked.response, asked.body, asked.target, wrote)
@@ -167,14 +204,15 @@ def _ask(world, kept, who, method, key, path, typed=None) -> Asked:
 
 def _tells_nothing(asked: Asked, words, about: str) -> None:
     said = html.unescape(asked.body)
-    told = [word for word in words if word in said]
+    # Whole words: tokens are made of any letters.
+    told = [word for word in words if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said)]
     assert not told, f"{about}, and tells {told}"
 
 
 def _with(path: str, value: str, other: str, part: str) -> str:
     """The address with another value in the place of this one."""
     if part == "company":
-        return path.replace(f"/accounts/{value}/", f"/accounts/{other}/", 1)
+        return path.replace(f"/{value}/", f"/{other}/", 1)
     head, _slash, tail = path.rpartition(f"/{value}")
     assert head, (path, value)
     return f"{head}/{other}{tail}"

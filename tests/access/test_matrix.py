@@ -1,58 +1,26 @@
-"""Everybody at every page, as the table says. A new route cannot be forgotten."""
+"""Everybody at every page, as the table says. A new route cannot be forgotten.
+
+The pages below a company's address are asked for in ``test_matrix_of_a_company.py``.
+"""
 
 from __future__ import annotations
-
-import html
 
 import pytest
 from django.test import Client
 
-from tests.access.asking import PASSING, REFUSED, ROUTES, Asked, address, ask
+from tests.access.asking import PASSING, address
 from tests.access.document import PLACE, document
-from tests.access.reading import METHODS, Line, lines_of
-from tests.access.table import COLUMNS, PAGES, PEOPLE
+from tests.access.everybody import LINES, NAMES, OF_A_COMPANY, comes_as_far_as_the_table_says
 
 pytestmark = pytest.mark.django_db
 
-LINES = lines_of(PAGES, COLUMNS)
-NAMES = [name for name, route in ROUTES.items() if not route.is_api]
 # Programs that have no cookie, and a page that asks for the token itself.
 WITHOUT_TOKEN = {"gateway-webhook"}
-# Reached after the password, or by a script: see tests/accounts/test_second_factor.py.
-AMID_SIGNING_IN = {"mfa_authenticate", "mfa_login_webauthn"}
-# Words of the company that nobody from elsewhere may read, wherever they ask.
-NILE = ("Nile Retail", "Marketing", "Retail branches", "OTP and security", "@nile.example")
-# Those that who belongs to one subaccount does not see.
-UNSEEN = {
-    "member": ("Retail branches", "OTP and security"),
-    "subadmin": ("Retail branches", "OTP and security"),
-    "shared": ("Retail branches", "Marketing"),
-}
-OUTSIDERS = ("stranger", "foreign", "bare")
-# Allauth counts recovery codes as shown before it looks at the method; the person's own.
-NOTES_ALL_THE_SAME = {"mfa_download_recovery_codes"}
-# Who has its link may read what it invites to; who has the key of a mail, whom it confirms.
-TELLS_WHO_HAS_IT = {"invitation", "mailbox-list@demo", "mailbox-mail@demo", "mailbox-html@demo"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_A_COMPANY])
 def test_everybody_comes_as_far_as_the_table_says(world, kept, name):
-    lines = [line for line in LINES if line.route == name]
-    known = {method for line in lines for method in line.methods if line.key == name}
-    wrong = [*_missing(world, kept, name, known)]
-    for line in lines:
-        for method in line.methods:
-            seen = _row(world, kept, line.key, method)
-            if (seen.words, seen.target) != (line.words, line.target):
-                wrong.append(f"{line}\n    is now\n{seen}")
-    assert not wrong, (
-        "tests/access/table.py says something else. If what was observed is meant, paste it there"
-        " and run `python -m tests.access`:\n\n" + "\n".join(wrong)
-    )
-    reached = {word for line in lines for word in line.words} & {"ok", "form"}
-    assert reached or name in AMID_SIGNING_IN, (
-        f"Nobody reaches {name}: show in tests/access/sent.py how somebody does."
-    )
+    comes_as_far_as_the_table_says(world, kept, name)
 
 
 def test_no_line_is_about_a_route_that_is_no_more():
@@ -87,49 +55,3 @@ def test_who_is_not_signed_in_learns_of_no_address(world):
             assert world.browser(who).get(path).status_code == 404, (path, who)
     for code in ("nile", "gulf", "atlantis"):
         assert "/auth/login/" in Client().get(f"/accounts/{code}/")["Location"]
-
-
-def _missing(world, kept, name: str, known: set[str]) -> list[str]:
-    """Lines for the methods that somebody comes through with and that the table does not have."""
-    found = []
-    for method in METHODS:
-        if method in known:
-            continue
-        who = "operator" if name.startswith("operator") else "admin"
-        if _ask(world, kept, who, method, name).word not in REFUSED - {"prove"}:
-            found.append(str(_row(world, kept, name, method)))
-    return found
-
-
-def _row(world, kept, key: str, method: str) -> Line:
-    """What becomes of everybody."""
-    words, targets = [], set()
-    for who in PEOPLE:
-        asked = _ask(world, kept, who, method, key)
-        words.append(asked.word)
-        if asked.word == "ok" and asked.target:
-            targets.add(asked.target)
-    return Line(key, (method,), tuple(words), ", ".join(sorted(targets)))
-
-
-def _ask(world, kept, who: str, method: str, key: str) -> Asked:
-    """One answer, of which nothing stays; what holds for every answer is asserted here."""
-    asked = ask(world, who, method, key)
-    wrote = kept.changed() - PASSING
-    kept.restore()
-    about = f"{who}: {method} {key} answers {asked.word}"
-    assert asked.response.status_code < 500, about
-    if asked.word in REFUSED and key not in NOTES_ALL_THE_SAME:
-        assert not wrote, f"{about}, and has written {wrote}"
-    said = html.unescape(asked.body)
-    if who in OUTSIDERS and key not in TELLS_WHO_HAS_IT:
-        told = [word for word in NILE if word in said]
-        assert not told, f"{about}, and tells {told}"
-    if who in UNSEEN:
-        told = [word for word in UNSEEN[who] if word in said]
-        assert not told, f"{about}, and tells of {told}"
-        told = [figure for figure in world.pool if figure in said]
-        assert not told, f"{about}, and tells the pool's figures: {told}"
-    if asked.word == "403":
-        assert len(said) > 200 or key == "gateway-webhook", f"{about} without a sentence"
-    return asked

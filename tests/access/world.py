@@ -33,7 +33,7 @@ from fido2.webauthn import (
     RegistrationResponse,
 )
 
-from accounts import api_keys, invitations
+from accounts import api_keys, invitations, viewing
 from accounts.access import access_or_404
 from accounts.models import Account, ApiKey, Membership, Role, Scope, SignIn, User
 from accounts.sign_ins import SEEN
@@ -49,7 +49,7 @@ from tests.billing.payments.operators import take
 from tests.factories import Cast, make_cast, make_user, set_limit
 
 # What only the platform does, wherever its page is.
-PLATFORMS = re.compile(r"/operator/|/accounts/nile/subaccounts/nile/(suspend|restore)/")
+PLATFORMS = re.compile(r"/operator/")
 
 
 @dataclass
@@ -90,6 +90,7 @@ def make_world(root: Path) -> World:
     _take_payments(world)
     _keep_books(world)
     _know_people(world)
+    world.at |= others.of_operators(cast)
     _make_keys(world)
     _keep_mail(world)
     world.foreign = others.of_gulf(cast)
@@ -307,6 +308,7 @@ def _sign_in(world: World) -> None:
         "stale admin": cast.admin,
         "stale operator": cast.operator,
         "elsewhere": cast.admin,
+        "viewing": cast.operator,
     }
     for who, user in people.items():
         client = Client()
@@ -321,6 +323,15 @@ def _sign_in(world: World) -> None:
             session[AUTHENTICATION_METHODS_SESSION_KEY] = [
                 proof | {"at": proof["at"] - 3600} for proof in proofs
             ]
+        if who == "viewing":
+            # As the view's own page leaves it.
+            session[viewing.KEPT] = {
+                "operator": cast.operator.pk,
+                "person": cast.admin.pk,
+                "company": cast.nile.pk,
+                "code": "nile",
+                "began": time.time(),
+            }
         session.save()
     world.at["sign-in"] = SignIn.objects.create(
         user=cast.admin,

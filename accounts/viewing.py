@@ -123,7 +123,7 @@ def end(request: HttpRequest, *, why: str) -> str | None:
     from accounts.models import User  # noqa: PLC0415 - models come before apps are ready
 
     kept = request.session.pop(KEPT, None)
-    if kept is None or not cache.delete(_key(kept.get("mark", ""))):
+    if kept is None or not _unmark(kept):
         return None
     people = User.objects.in_bulk([kept["operator"], kept["person"]])
     audit.record(
@@ -212,7 +212,7 @@ def _under_way(request: HttpRequest) -> Viewing | str:
         return _("The read-only view has ended: operators need a second factor.")
     person = User.objects.filter(pk=kept["person"]).first()
     company = Account.objects.filter(pk=kept["company"]).first()
-    if person is None or company is None or cache.get(_key(kept.get("mark", ""))) is None:
+    if person is None or company is None or not _is_marked(kept):
         return _("The read-only view has ended.")
     why = _why_not(person, company)
     if why:
@@ -222,6 +222,16 @@ def _under_way(request: HttpRequest) -> Viewing | str:
 
 def _key(mark: str) -> str:
     return f"viewing:{mark}"
+
+
+def _is_marked(kept: dict[str, Any]) -> bool:
+    """Whether nobody has ended it; one that an older release began has no mark to lose."""
+    return "mark" not in kept or cache.get(_key(kept["mark"])) is not None
+
+
+def _unmark(kept: dict[str, Any]) -> bool:
+    """Whether it is this request that ends it."""
+    return "mark" not in kept or cache.delete(_key(kept["mark"]))
 
 
 def _why_not(person: User, company: Account) -> str:

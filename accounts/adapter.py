@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
+import unicodedata
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -71,6 +74,27 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         ).exists()
         return found
 
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """Where we are, and not where whoever asked for the mail says: a port is anybody's."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return settings.BASE_URL + path.replace("UID-KEY", quote(key))
+
+    def format_email_subject(self, subject: str) -> str:
+        """With our name before it: again not the one that the request gave us."""
+        return f"[{_site().name}] {subject}"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Its foot names us as its links do."""
+        super().send_mail(template_prefix, email, context | {"current_site": _site()})
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failures are counted by the address alone, as the user is looked for by it.
+
+        Allauth adds the host that was asked for, whose port is the client's to choose: each would
+        have its own five attempts.
+        """
+        return unicodedata.normalize("NFKC", credentials.get("email", "")).casefold()
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Closed."""
         return False
@@ -126,6 +150,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         if others.exclude(pk=authenticator.pk).exists():
             return True
         return second_factor.who_needs(authenticator.user) is None
+
+
+def _site() -> SimpleNamespace:
+    host = urlsplit(settings.BASE_URL).netloc
+    return SimpleNamespace(name=host, domain=host)
 
 
 def _cipher() -> MultiFernet:

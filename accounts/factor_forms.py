@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter
@@ -17,6 +17,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.adapter import SecondFactorAdapter
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 # A code is good for three periods of 30 seconds, and only once within them.
 CODE_LIFE = 120
@@ -33,6 +36,12 @@ def _plain_code(field: forms.Field, label: Any, hint: Any) -> None:
     field.error_messages["required"] = str(_("Write the code."))
 
 
+def _key_of(user: User, code: str) -> str:
+    """By which a code of the app that was taken is known again."""
+    digest = sha256(normalize_user_code(code).encode()).hexdigest()
+    return f"second-factor:{user.pk}:{digest}"
+
+
 class _Code:
     """A code of the app, or one of the recovery codes; the app's is taken once."""
 
@@ -45,9 +54,7 @@ class _Code:
         )
 
     def clean_code(self) -> str:
-        typed = normalize_user_code(self.cleaned_data["code"])  # type: ignore[attr-defined]
-        digest = sha256(typed.encode()).hexdigest()
-        key = f"second-factor:{self.user.pk}:{digest}"  # type: ignore[attr-defined]
+        key = _key_of(self.user, self.cleaned_data["code"])  # type: ignore[attr-defined]
         if cache.get(key):
             raise get_adapter().validation_error("code_was_used")
         code: str = super().clean_code()  # type: ignore[misc]
@@ -133,6 +140,12 @@ class NewAppForm(ActivateTOTPForm):  # type: ignore[misc]
         _plain_code(
             self.fields["code"], _("Code"), _("The six digits that the app shows after that.")
         )
+
+    def clean_code(self) -> str:
+        """Taken here, it signs nobody in."""
+        code: str = super().clean_code()
+        cache.set(_key_of(self.user, code), 1, timeout=CODE_LIFE)
+        return code
 
 
 def _name_field() -> forms.CharField:

@@ -19,6 +19,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.reauthentication import stash_and_reauthenticate
+from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
 from django.conf import settings
@@ -98,7 +99,15 @@ def fresh_proof_required(
 
 
 def resume(request: HttpRequest, state: dict[str, Any]) -> HttpResponse:
-    """Called by allauth after the proof: back to where the form was sent."""
+    """Called by allauth after the proof: back to where the form was sent.
+
+    A proof that was asked for by another page (allauth's name the page, ours do not) sends
+    nothing: else what a thief has left waiting in an open browser would be sent by its owner, who
+    proves who they are for something of their own.
+    """
+    elsewhere = get_next_redirect_url(request)
+    if elsewhere:
+        return redirect(elsewhere)
     if time.time() - state["at"] > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT:
         messages.info(request, _("That took long, so nothing was sent. Look at it, and send it."))
     elif state["body"] is None:

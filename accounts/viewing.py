@@ -7,12 +7,17 @@ since when; a middleware gives the views under that company's address, and no ot
 a view writes to the database all the same is refused before it gets there.
 
 It ends after half an hour, with *Stop*, with the sign-in, and with the next request after either
-of the two has lost what it needs. Beginning and end stand in the company's audit log.
+of the two has lost what it needs. Beginning and end stand in the company's audit log, each once.
+
+A session is saved whole: a request that began before *Stop* and is answered after it may put the
+view back there. So the session alone says nothing: each view has a mark in the cache, and is over
+once that is gone.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,8 +25,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.signals import user_logged_out
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -95,7 +102,11 @@ def begin(
     )
     # A form of the operator's own that waits to be sent again is not for this view.
     request.session.pop(reauthentication.WAITING, None)
+    mark = secrets.token_urlsafe(16)
+    # For as long as any session that may speak of it.
+    cache.set(_key(mark), 1, timeout=settings.SESSION_COOKIE_AGE)
     request.session[KEPT] = {
+        "mark": mark,
         "operator": operator.pk,
         "person": person.pk,
         "company": company.pk,
@@ -105,11 +116,14 @@ def begin(
 
 
 def end(request: HttpRequest, *, why: str) -> str | None:
-    """The view ends, and the company's log says so; its company's code, None where none was."""
+    """The view ends, and the company's log says so; its company's code, None where none was.
+
+    Of several requests that end one view, one does, and writes it down.
+    """
     from accounts.models import User  # noqa: PLC0415 - models come before apps are ready
 
     kept = request.session.pop(KEPT, None)
-    if kept is None:
+    if kept is None or not _unmark(kept):
         return None
     people = User.objects.in_bulk([kept["operator"], kept["person"]])
     audit.record(
@@ -198,12 +212,26 @@ def _under_way(request: HttpRequest) -> Viewing | str:
         return _("The read-only view has ended: operators need a second factor.")
     person = User.objects.filter(pk=kept["person"]).first()
     company = Account.objects.filter(pk=kept["company"]).first()
-    if person is None or company is None:
+    if person is None or company is None or not _is_marked(kept):
         return _("The read-only view has ended.")
     why = _why_not(person, company)
     if why:
         return _("The read-only view has ended. %(why)s") % {"why": why}
     return Viewing(operator, person, company, kept["began"])
+
+
+def _key(mark: str) -> str:
+    return f"viewing:{mark}"
+
+
+def _is_marked(kept: dict[str, Any]) -> bool:
+    """Whether nobody has ended it; one that an older release began has no mark to lose."""
+    return "mark" not in kept or cache.get(_key(kept["mark"])) is not None
+
+
+def _unmark(kept: dict[str, Any]) -> bool:
+    """Whether it is this request that ends it."""
+    return "mark" not in kept or cache.delete(_key(kept["mark"]))
 
 
 def _why_not(person: User, company: Account) -> str:

@@ -350,7 +350,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if HTTPS:
     # No other host of the domain, and nobody without HTTPS, can put a cookie of these names there.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-SESSION_COOKIE_HTTPONLY = True
+# Forms carry the token: no script reads it.
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "console.message_cookie.MessageStorage"
 SESSION_COOKIE_SAMESITE = "Lax"
 # A sign-in ends after so long without a request, and after so many days in any case.
 SIGN_IN_IDLE_MINUTES_OPERATORS = env.int(

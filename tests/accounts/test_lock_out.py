@@ -7,7 +7,9 @@ import subprocess
 import sys
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 from django.db import connection
+from django.urls import reverse
 
 from console.postgres import CHECKOUT
 from tests.factories import PASSWORD, make_user
@@ -50,3 +52,17 @@ def test_failures_are_counted_across_processes(transactional_db, tmp_path):
     assert attempt(PASSWORD) == "200 True"
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM console_cache")
+
+
+@pytest.mark.django_db
+def test_another_port_or_spelling_in_a_request_gives_no_new_attempts(client):
+    make_user("sis@nile.example")
+    told = ""
+    for port, login in enumerate(("sis@", "SIS@", "sis@", "\u017fis@", "sis@", "sis@"), 1):
+        answer = client.post(
+            reverse("account_login"),
+            {"login": f"{login}nile.example", "password": PASSWORD if port == 6 else "wrong"},
+            headers={"host": f"testserver:{port}"},
+        )
+        told = answer.content.decode()
+    assert "Wait five minutes, then try again." in told

@@ -107,6 +107,17 @@ def test_what_waits_is_sent_only_at_its_own_page_and_only_at_once(cast, late, cl
     assert mode_of(cast.otp) == BalanceMode.SHARED
 
 
+def test_a_proof_given_for_another_page_does_not_send_what_waits(cast, late):
+    """A thief leaves a form waiting in the open browser; its owner sets up an app there."""
+    late.post(MODE, {"to": "allocated"})
+    page = late.get("/auth/2fa/totp/activate/")
+    assert page.url.startswith(f"{AGAIN}?next=")
+    own = late.post(AGAIN, {"password": PASSWORD, "next": "/auth/2fa/totp/activate/"})
+    assert own.url == "/auth/2fa/totp/activate/"
+    late.get(MODE)
+    assert mode_of(cast.otp) == BalanceMode.SHARED
+
+
 def test_a_proof_that_took_long_sends_nothing(cast, late, clock):
     late.post(MODE, {"to": "allocated"})
     clock.shift(timedelta(minutes=11))

@@ -64,6 +64,16 @@ def test_signing_in_asks_for_the_code_which_is_good_once(cast, client):
     assert second_step(client, code_of(later=1)).url == "/"
 
 
+def test_the_code_that_set_an_app_up_signs_nobody_in(cast, client):
+    sign_in(client, cast.member)
+    secret = re.search(r'class="secret">(\w+)<', client.get(SET_UP).content.decode()).group(1)
+    code = code_of(secret)
+    assert client.post(SET_UP, {"code": code}).url == CODES
+    client.post(reverse("account_logout"))
+    sign_in(client, cast.member)
+    assert "was used already" in second_step(client, code).content.decode()
+
+
 def test_a_recovery_code_signs_in_once(cast, client):
     give_app(cast.admin)
     client.force_login(cast.admin)

@@ -65,6 +65,24 @@ def test_the_forgotten_password_is_answered_alike_for_everyone(cast, client):
         assert "Check your e-mail" in answer.content.decode()
 
 
+def test_the_link_of_a_new_password_leads_to_us_whatever_host_was_asked_for(
+    cast, client, mailoutbox, settings
+):
+    settings.BASE_URL = "https://console.example"
+    client.post(
+        reverse("account_reset_password"),
+        {"email": cast.admin.email},
+        headers={"host": "testserver:6666"},
+    )
+    [mail] = mailoutbox
+    assert "https://console.example/auth/password/reset/key/" in mail.body
+    [(html, _kind)] = mail.alternatives
+    assert mail.subject.startswith("[console.example] ")
+    for told in (mail.subject, mail.body, html):
+        assert "testserver" not in told
+        assert ":6666" not in told
+
+
 def test_a_password_is_changed_from_the_console(cast, client):
     client.force_login(cast.admin)
     change = reverse("account_change_password")

@@ -243,6 +243,24 @@ def test_signing_out_and_another_view_end_it(cast, operator):
     ]
 
 
+def test_a_request_that_was_under_way_does_not_bring_a_stopped_view_back(cast, operator):
+    begin(operator, cast.admin)
+    session = operator.session
+    before = dict(session)
+    operator.post(STOP)
+    # A page that was slow is answered now, and saves the session that it had read.
+    session.update(before)
+    session.save()
+    answer = operator.get(HOME, follow=True)
+    assert BANNER not in words(answer)
+    assert "The read-only view has ended." in words(answer)
+    # Stop in two windows at once: the log tells of one end.
+    session.update(before)
+    session.save()
+    operator.post(STOP)
+    assert [what for _who, _whom, what, _why in told()] == ["began", "ended"]
+
+
 def test_what_is_recorded_in_a_view_names_the_operator(cast):
     def answer(request):
         """As a view that believes it speaks to the customer."""

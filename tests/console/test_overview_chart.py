@@ -215,7 +215,7 @@ class TestChart:
             text = text_of(response)
             assert "Spent by day from" in text
             assert "together 12.50" in text
-            for secret in ("9,987", "10,000", "777", "Credit at the end"):
+            for secret in ("9,987", "10,000", "777.00", "Credit at the end"):
                 assert secret not in text
 
     def test_a_past_of_its_own_is_not_drawn_for_a_shared_account(self, cast: Cast) -> None:

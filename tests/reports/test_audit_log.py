@@ -194,7 +194,7 @@ def test_the_number_of_queries_does_not_grow(cast, client, django_assert_max_num
     with django_assert_max_num_queries(9):
         client.get(PAGES[0])
     client.force_login(cast.operator)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         client.get(OPERATORS[0])
 
 

@@ -194,6 +194,10 @@ def test_every_refusal_has_a_type_of_problem_of_its_own():
         refusals.OpenHolds,
         # Of restoring an account.
         refusals.SuspendedByPlatform,
+        # Of what only operators do with an account.
+        refusals.CountryIsFixed,
+        refusals.LimitChanged,
+        refusals.AccountChanged,
     }
     found = {
         each

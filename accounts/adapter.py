@@ -37,8 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        """On to the front page, which says that it is changed."""
-        return reverse("home")
+        """Back to the page of one's security, which says that it is changed."""
+        return reverse("security")
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Ours is the one measure, on allauth's own pages, too: a fresh sign-in is a proof."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import approvals
 from billing.models import Approval, ApprovalState, Payment
+from billing.payment_methods import ANYWHERE
 from billing.payment_status import Status, status_of
 from billing.payment_trail import Trail
 from console import money as writing
+from console import places
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
@@ -31,6 +34,12 @@ def money(value: Decimal, currency: str) -> str:
 def money_down(value: Decimal, currency: str) -> str:
     """``EGP 1,240.50``, rounded down: for what may be spent."""
     return f"{currency} {writing.format_down(value, writing.currency_decimals(currency))}"
+
+
+@register.filter
+def place(country: str) -> str:
+    """Where a payment method is offered: the country's name."""
+    return gettext("All other countries") if country == ANYWHERE else places.country_name(country)
 
 
 _WORDS: dict[str, StrPromise] = {

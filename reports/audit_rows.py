@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from accounts import devices
 from accounts.audit_events import AuditEvent, Via
 from accounts.models import Account, BalanceMode, Role, Scope, State, User
+from billing.models.approvals import Asked
 from console import money
 
 PAGE_SIZE = 50
@@ -59,6 +60,7 @@ _WORDS = {
     "total": gettext_lazy("Total"),
     "transfer": gettext_lazy("Transfer"),
     "view": gettext_lazy("Read-only view"),
+    "what": gettext_lazy("Asked for"),
 }
 # What is kept as a code, in the words of the other pages.
 _CODES: dict[str, dict[str, Any]] = {
@@ -66,9 +68,21 @@ _CODES: dict[str, dict[str, Any]] = {
     "role": dict(Role.choices),
     "scopes": dict(Scope.choices),
     "state": dict(State.choices),
+    "what": dict(Asked.choices),
 }
 # Money of the company, in its currency.
-_MONEY = frozenset({"amount", "cap", "confirm_above", "credit_limit", "threshold", "total"})
+_MONEY = frozenset(
+    {
+        "amount",
+        "available",
+        "cap",
+        "confirm_above",
+        "credit",
+        "credit_limit",
+        "threshold",
+        "total",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

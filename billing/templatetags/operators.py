@@ -19,6 +19,7 @@ from console import money as writing
 from console import places
 
 if TYPE_CHECKING:
+    from accounts.models import Account
     from django.utils.functional import _StrPromise as StrPromise
 
 register = template.Library()
@@ -34,6 +35,15 @@ def money(value: Decimal, currency: str) -> str:
 def money_down(value: Decimal, currency: str) -> str:
     """``EGP 1,240.50``, rounded down: for what may be spent."""
     return f"{currency} {writing.format_down(value, writing.currency_decimals(currency))}"
+
+
+@register.filter
+def of_company(account: Account, company: Account) -> str:
+    """``Marketing of Nile Retail Group``; a master account is the company itself."""
+    if account.is_master:
+        return account.name
+    words = {"account": account.name, "company": company.name}
+    return gettext("%(account)s of %(company)s") % words
 
 
 @register.filter

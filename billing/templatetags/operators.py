@@ -19,8 +19,9 @@ from console import money as writing
 from console import places
 
 if TYPE_CHECKING:
-    from accounts.models import Account
     from django.utils.functional import _StrPromise as StrPromise
+
+    from accounts.models import Account
 
 register = template.Library()
 

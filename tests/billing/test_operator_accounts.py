@@ -159,11 +159,11 @@ def test_pages_follow_each_other_and_take_no_more_queries(
     assert [row["company"].code for row in second.context["rows"]] == ["nile"]
     assert second.context["next"] is None
     monkeypatch.undo()
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         operator.get(here)
     make_branches(cast.nile, 5)
     make_master("third")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         operator.get(here)
 
 
@@ -260,7 +260,7 @@ def test_the_page_tells_all_of_it_in_a_fixed_number_of_queries(
     tree.suspend(account=cast.nile, by=cast.operator, reason="Cheque came back")
     here = address("account", "nile")
     operator.get(here)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         response = operator.get(here)
     text = plain(response)
     for told in (
@@ -275,7 +275,7 @@ def test_the_page_tells_all_of_it_in_a_fixed_number_of_queries(
     ):
         assert told in text, told
     make_branches(cast.nile, 30)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         text = plain(operator.get(here))
     assert "Branch 0" in text
     assert "All subaccounts" in text

@@ -40,8 +40,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        """On to the front page, which says that it is changed."""
-        return reverse("home")
+        """Back to the page of one's security, which says that it is changed."""
+        return reverse("security")
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Ours is the one measure, on allauth's own pages, too: a fresh sign-in is a proof."""
@@ -79,12 +79,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return settings.BASE_URL + path.replace("UID-KEY", quote(key))
 
-    def format_email_subject(self, subject: str) -> str:
-        """With our name before it: again not the one that the request gave us."""
-        return f"[{_site().name}] {subject}"
-
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Its foot names us as its links do."""
+        """Its foot names us as its links do, and not as the request does."""
         super().send_mail(template_prefix, email, context | {"current_site": _site()})
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

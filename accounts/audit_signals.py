@@ -10,10 +10,18 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth import signals
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop as _
 
 from accounts.audit import record_for_person
 from accounts.audit_actions import AuditAction
 from accounts.models import User
+
+# As the page of one's security calls them.
+FACTOR_WORDS = {
+    Authenticator.Type.TOTP: _("Authenticator app"),
+    Authenticator.Type.WEBAUTHN: _("Passkey"),
+    Authenticator.Type.RECOVERY_CODES: _("Recovery codes"),
+}
 
 
 @receiver(signals.user_logged_in)
@@ -69,5 +77,5 @@ def codes_made(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
 
 
 def _tell_of_factor(action: AuditAction, user: User, authenticator: Authenticator) -> None:
-    about = str(authenticator.get_type_display())
+    about = FACTOR_WORDS[Authenticator.Type(authenticator.type)]
     record_for_person(action=action, whom=user, by=user, about=about)

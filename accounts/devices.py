@@ -28,11 +28,16 @@ SYSTEMS = [
 
 def device(user_agent: str) -> str:
     """Such as "Firefox on Windows"; it is what the browser says, and no proof of anything."""
+    return known(user_agent) or _("Unknown browser")
+
+
+def known(user_agent: str) -> str:
+    """The same; empty for what is no browser that we know, such as a program."""
     browser = _first(BROWSERS, user_agent)
     system = _first(SYSTEMS, user_agent)
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    return browser or system or _("Unknown browser")
+    return browser or system
 
 
 def _first(names: list[tuple[str, str]], user_agent: str) -> str:

@@ -18,6 +18,7 @@ from accounts.models import Account
 from console import money
 
 EMAIL = _("E-mail address")
+PASSWORD_HINT = _("At least 10 characters: a few words that belong together only for you.")
 NOT_AN_EMAIL = _("Write a whole e-mail address, for example name@company.com.")
 
 
@@ -27,6 +28,12 @@ def _label(form: Any, **labels: Any) -> None:
         field = form.fields[name]
         field.label = label
         field.widget.attrs.pop("placeholder", None)
+
+
+def _new_password(form: Any) -> None:
+    """Label both fields, and say in one sentence what the password must be."""
+    _label(form, password1=_("New password"), password2=_("New password (again)"))
+    form.fields["password1"].help_text = PASSWORD_HINT
 
 
 def _forgotten() -> str:
@@ -59,7 +66,7 @@ class NewPasswordForm(forms.ResetPasswordKeyForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _label(self, password1=_("New password"), password2=_("New password (again)"))
+        _new_password(self)
 
 
 class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]
@@ -67,12 +74,8 @@ class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _label(
-            self,
-            oldpassword=_("Current password"),
-            password1=_("New password"),
-            password2=_("New password (again)"),
-        )
+        _label(self, oldpassword=_("Current password"))
+        _new_password(self)
         self.fields["oldpassword"].help_text = _forgotten()
 
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import EMAIL, NOT_AN_EMAIL
+from accounts.forms import EMAIL, NOT_AN_EMAIL, PASSWORD_HINT
 from accounts.models import Account, Role, User
 from accounts.people import RANK, roles_of
 from accounts.role_words import ABOUT
@@ -168,7 +168,7 @@ class NewPersonForm(forms.Form):
         max_length=1000,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 10 characters: a few words that belong together only for you."),
+        help_text=PASSWORD_HINT,
         error_messages={"required": _("Choose a password.")},
     )
     password2 = forms.CharField(

@@ -14,8 +14,10 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import devices
 from accounts.audit_events import AuditEvent, Via
-from accounts.models import Account, User
+from accounts.models import Account, BalanceMode, Role, Scope, State, User
+from billing.models.approvals import Asked
 from console import money
 
 PAGE_SIZE = 50
@@ -29,6 +31,7 @@ _WORDS = {
     "amount": gettext_lazy("Amount"),
     "batch": gettext_lazy("Batch"),
     "cap": gettext_lazy("Cap a month"),
+    "confirm_above": gettext_lazy("Confirm transfers above"),
     "count": gettext_lazy("Transfers"),
     "credit_limit": gettext_lazy("Credit limit"),
     "currency": gettext_lazy("Currency"),
@@ -42,11 +45,13 @@ _WORDS = {
     "mode": gettext_lazy("Balance mode"),
     "name": gettext_lazy("Name"),
     "payment": gettext_lazy("Payment"),
+    "prefix": gettext_lazy("Key"),
     "recipients": gettext_lazy("Recipients"),
     "reference": gettext_lazy("Reference"),
     "reverses": gettext_lazy("Moves back transfer"),
     "role": gettext_lazy("Role"),
     "rows": gettext_lazy("Rows"),
+    "scopes": gettext_lazy("May"),
     "state": gettext_lazy("State"),
     "statement": gettext_lazy("Statement"),
     "step": gettext_lazy("Step"),
@@ -55,7 +60,29 @@ _WORDS = {
     "total": gettext_lazy("Total"),
     "transfer": gettext_lazy("Transfer"),
     "view": gettext_lazy("Read-only view"),
+    "what": gettext_lazy("Asked for"),
 }
+# What is kept as a code, in the words of the other pages.
+_CODES: dict[str, dict[str, Any]] = {
+    "mode": dict(BalanceMode.choices),
+    "role": dict(Role.choices),
+    "scopes": dict(Scope.choices),
+    "state": dict(State.choices),
+    "what": dict(Asked.choices),
+}
+# Money of the company, in its currency.
+_MONEY = frozenset(
+    {
+        "amount",
+        "available",
+        "cap",
+        "confirm_above",
+        "credit",
+        "credit_limit",
+        "threshold",
+        "total",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +150,29 @@ class AuditRow:
         return "" if self.is_hidden else self.event.user_agent
 
     @property
+    def browser(self) -> str:
+        """The same in words, where it is a browser that we know."""
+        return devices.known(self.user_agent) or self.user_agent
+
+    @property
     def changes(self) -> list[Change]:
         """What was before and is now."""
         before, after = self.event.before, self.event.after
         return [
             Change(
                 str(_WORDS.get(name, name.replace("_", " ").capitalize())),
-                _value(before[name]) if before.get(name) is not None else "",
-                _value(after[name]) if name in after else "—",
+                self._words(name, before[name]) if before.get(name) is not None else "",
+                self._words(name, after[name]) if name in after else "—",
             )
             for name in {**before, **after}
             if name not in before or name not in after or before[name] != after[name]
         ]
+
+    def _words(self, name: str, value: Any) -> str:
+        company = self.event.master
+        shown = _value(value, _CODES.get(name, {}))
+        is_money = name in _MONEY and isinstance(value, str) and _AMOUNT.fullmatch(value)
+        return f"{company.currency} {shown}" if is_money and company else shown
 
     @property
     def cells(self) -> list[str]:
@@ -220,13 +258,13 @@ def _defused(cell: str) -> str:
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, words: dict[str, Any]) -> str:
     if value is None or value in ("", []):
         return "—"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(str(words.get(str(each), each)) for each in value)
     if isinstance(value, str) and _AMOUNT.fullmatch(value):
         return money.format_amount(Decimal(value), len(value.partition(".")[2]))
-    return str(value)
+    return str(words.get(str(value), value))

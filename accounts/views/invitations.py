@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
 from allauth.core import ratelimit
 from django.contrib import messages
@@ -172,6 +173,9 @@ def _as_new(request: HttpRequest, found: Invitation, token: str) -> HttpResponse
             except invitations.SignInFirst:
                 return _sign_in_first(request, found)
             answer = _welcome(request, made)
+            # Chosen a moment ago, and proof of who they are as after any sign-in with it: what
+            # a newcomer does first, a second factor, does not ask for it again.
+            record_authentication(request, made.user, method="password", email=made.user.email)
             # By the way that every sign-in takes; the address was verified by the mail.
             signed_in: HttpResponse = perform_login(
                 request, made.user, redirect_url=answer["Location"]

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import approvals
 from billing.models import Approval, ApprovalState, Payment
+from billing.payment_methods import ANYWHERE
 from billing.payment_status import Status, status_of
 from billing.payment_trail import Trail
 from console import money as writing
+from console import places
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
+
+    from accounts.models import Account
 
 register = template.Library()
 
@@ -31,6 +36,21 @@ def money(value: Decimal, currency: str) -> str:
 def money_down(value: Decimal, currency: str) -> str:
     """``EGP 1,240.50``, rounded down: for what may be spent."""
     return f"{currency} {writing.format_down(value, writing.currency_decimals(currency))}"
+
+
+@register.filter
+def of_company(account: Account, company: Account) -> str:
+    """``Marketing of Nile Retail Group``; a master account is the company itself."""
+    if account.is_master:
+        return account.name
+    words = {"account": account.name, "company": company.name}
+    return gettext("%(account)s of %(company)s") % words
+
+
+@register.filter
+def place(country: str) -> str:
+    """Where a payment method is offered: the country's name."""
+    return gettext("All other countries") if country == ANYWHERE else places.country_name(country)
 
 
 _WORDS: dict[str, StrPromise] = {

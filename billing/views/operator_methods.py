@@ -13,6 +13,8 @@ from accounts.reauthentication import fresh_proof_required
 from billing import payment_methods
 from billing.models import PaymentMethod
 from billing.operator_forms import MethodForm
+from billing.payment_methods import ANYWHERE
+from console import places
 
 # The table has some fifty; a page that lists all is bounded all the same.
 MOST = 500
@@ -20,9 +22,10 @@ MOST = 500
 
 @require_safe
 def method_list(request: HttpRequest) -> HttpResponse:
-    """All methods by country."""
+    """All methods by the country's name, last those of all countries without their own."""
     operator_or_404(request.user)
-    rows = PaymentMethod.objects.order_by("country", "currency", "position", "pk")[:MOST]
+    rows = list(PaymentMethod.objects.order_by("country", "currency", "position", "pk")[:MOST])
+    rows.sort(key=lambda row: (row.country == ANYWHERE, places.country_name(row.country)))
     return render(request, "operator/method_list.html", {"methods": rows})
 
 

@@ -50,7 +50,7 @@ KEYS = {
 
 PAGES = r"""
 # Front page
-home GET POST PUT PATCH DELETE               in    ok    ok    ok    ok    ok    ok    ok    ok    2fa   ok    ok > overview
+home GET POST PUT PATCH DELETE               in    ok    ok    ok    ok    ok    ok    ok    ok    2fa   ok    ok > operator-home, overview
 
 # Signing in, passwords and one's own security
 account_login GET                            ok    home  home  home  home  home  home  home  home  home  home  home

@@ -25,11 +25,14 @@ def test_who_has_several_companies_chooses(cast, client):
     assert "Gulf Trading" in page
 
 
-def test_an_operator_chooses_among_all(cast, client):
+def test_an_operator_begins_with_what_waits(cast, client):
     client.force_login(cast.operator)
-    page = client.get(reverse("home")).content.decode()
-    assert 'href="/accounts/nile/"' in page
-    assert 'href="/accounts/gulf/"' in page
+    answer = client.get(reverse("home"))
+    assert answer.status_code == 302
+    assert answer.url == "/operator/"
+    # From inside a company the way to the others is the list of them all.
+    page = client.get("/accounts/nile/").content.decode()
+    assert '<a class="company" href="/operator/accounts/">' in page
 
 
 def test_a_stranger_reads_that_there_is_nothing_yet(cast, client):

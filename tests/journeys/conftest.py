@@ -57,12 +57,36 @@ def sign_in(live_server) -> Callable[[Page, User], None]:
         if user.is_staff:
             page.get_by_label("Code").fill(code_of())
             page.get_by_role("button", name="Sign in", exact=True).click()
-            # They begin with the list of companies.
+            # They begin with what waits, in a shell of its own.
             expect(page.get_by_label("Code")).to_have_count(0)
             return
         expect(page.get_by_role("navigation", name="Main").first).to_be_attached()
 
     return sign_in
+
+
+@pytest.fixture
+def authenticator() -> Callable[[Page], None]:
+    """Give the page's browser a device that keeps passkeys and says yes."""
+
+    def authenticator(page: Page) -> None:
+        session = page.context.new_cdp_session(page)
+        session.send("WebAuthn.enable")
+        session.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {
+                "options": {
+                    "protocol": "ctap2",
+                    "transport": "internal",
+                    "hasResidentKey": True,
+                    "hasUserVerification": True,
+                    "isUserVerified": True,
+                    "automaticPresenceSimulation": True,
+                }
+            },
+        )
+
+    return authenticator
 
 
 @pytest.fixture

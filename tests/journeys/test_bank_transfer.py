@@ -130,7 +130,7 @@ def test_money_is_confirmed_by_hand_and_a_part_of_it_goes_back(page: Page, cast,
     assert balance_of(cast.marketing).credit == 1600
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Payment methods").click()
     look(page, "operator-methods")
-    row = page.get_by_role("row").filter(has_text="EG · EGP · bank_transfer")
+    row = page.get_by_role("row").filter(has_text="Egypt · EGP · bank_transfer")
     row.get_by_role("link", name="Change").click()
     look(page, "operator-method")
     assert verify().is_clean

@@ -16,7 +16,9 @@ def sign_out(page) -> None:
     page.get_by_role("button", name="Sign out").first.click()
 
 
-def test_an_app_and_a_passkey_sign_in_and_prove(page, cast, live_server, look, settings) -> None:
+def test_an_app_and_a_passkey_sign_in_and_prove(
+    page, cast, live_server, look, settings, authenticator
+) -> None:
     # Passkeys belong to a name, not to a number.
     base = live_server.url.replace("127.0.0.1", "localhost")
     page.goto(base)
@@ -40,21 +42,7 @@ def test_an_app_and_a_passkey_sign_in_and_prove(page, cast, live_server, look, s
         page.get_by_role("link", name="Download").click()
     assert len(file.value.path().read_text().split()) == 10
 
-    cdp = page.context.new_cdp_session(page)
-    cdp.send("WebAuthn.enable")
-    cdp.send(
-        "WebAuthn.addVirtualAuthenticator",
-        {
-            "options": {
-                "protocol": "ctap2",
-                "transport": "internal",
-                "hasResidentKey": True,
-                "hasUserVerification": True,
-                "isUserVerified": True,
-                "automaticPresenceSimulation": True,
-            }
-        },
-    )
+    authenticator(page)
     page.goto(f"{base}/auth/security/")
     page.get_by_role("link", name="Add a passkey").click()
     look(page, "passkey-new")

@@ -97,6 +97,27 @@ def test_to_customers_operators_have_no_name_no_reason_and_no_place(cast, client
     assert "their secret" in body(client.get(PAGES[0]))
 
 
+def test_the_page_has_words_where_the_file_has_codes(cast, client):
+    chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0"
+    AuditEvent.objects.create(
+        action="role_changed",
+        master=cast.nile,
+        actor=cast.admin,
+        via="page",
+        before={"role": "finance", "amount": "7.50"},
+        after={"role": "master_admin", "amount": "8.00", "scopes": ["charges:write", {"odd": 1}]},
+        user_agent=chrome,
+    )
+    client.force_login(cast.finance)
+    seen = body(client.get(f"{PAGES[0]}?action=role_changed"))
+    for words in ("Finance", "Master admin", "EGP 7.50", "EGP 8.00", "Charge usage", ">Chrome on"):
+        assert words in seen
+    assert "master_admin" not in seen
+    row = rows_of(client.get(f"{PAGES[1]}?action=role_changed"))[0]
+    assert "master_admin" in row["after"]
+    assert row["user_agent"] == chrome
+
+
 def test_filters_by_day_action_person_account_and_text(cast, client):
     limits.change(account=cast.marketing, limit=Decimal(7), reason="agreed", by=cast.operator)
     client.force_login(cast.finance)

@@ -188,7 +188,6 @@ def test_customers_have_no_link_to_it_and_operators_do(client, cast):
     assert b"/operator/" not in client.get("/accounts/nile/").content
     client.force_login(cast.operator)
     assert b"/operator/" in client.get("/accounts/nile/").content
-    assert b"/operator/" in client.get("/").content
 
 
 def test_the_front_page_counts_what_waits(operator, cast, places):

@@ -13,13 +13,13 @@ balance mode and to set their spending caps; to see all is to see the whole tree
 has suspended, only an operator restores. Alerts are set for accounts with a balance of their own,
 and only those are topped up: for a shared subaccount one tops up the master account.
 
-| role             | sees people  | invites, changes roles, removes       | keys of the API |
-|------------------|--------------|---------------------------------------|-----------------|
-| member           | no           | no                                    | no              |
-| subaccount admin | of own       | of own, but not the master's people   | no              |
-| finance          | of all       | no                                    | no              |
-| master admin     | of all       | all                                   | makes, revokes  |
-| operator         | of all       | a company's first master admin only   | sees            |
+| role             | sees people | invites, changes roles, removes     | API keys       | audit |
+|------------------|-------------|-------------------------------------|----------------|-------|
+| member           | no          | no                                  | no             | no    |
+| subaccount admin | of own      | of own, but not the master's people | no             | no    |
+| finance          | of all      | no                                  | no             | no    |
+| master admin     | of all      | all                                 | makes, revokes | reads |
+| operator         | of all      | a company's first master admin only | sees           | reads |
 
 A company that has no master admin (yet, or any more) cannot invite one: an operator does, that one
 and nobody else. Nobody raises their own role, and a company's last master admin stays one:
@@ -170,6 +170,11 @@ class Access:
         return self.roles.get(self.company.pk) == Role.MASTER_ADMIN
 
     @property
+    def sees_audit(self) -> bool:
+        """Whether the person may read who did what in the company, from where."""
+        return self.user.is_staff or self.can_manage
+
+    @property
     def sees_keys(self) -> bool:
         """Whether the person may see which keys of the API the company has."""
         return self.user.is_staff or self.can_make_keys
@@ -198,6 +203,11 @@ class Access:
             raise PermissionDenied(
                 _("This page shows the whole company: it is for its finance staff and admins.")
             )
+
+    def require_audit(self) -> None:
+        """Raise PermissionDenied, with a sentence, unless the person may read the audit log."""
+        if not self.sees_audit:
+            raise PermissionDenied(_("The audit log is for admins of the master account to read."))
 
     def require_transfer(self) -> None:
         """Raise PermissionDenied, with a sentence, unless the person may move credit."""

@@ -1,4 +1,4 @@
-"""The audit log: a company's for its admins and finance staff, everybody's for operators."""
+"""The audit log: a company's for its admins, everybody's for operators."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def operator_audit_log_csv(request: HttpRequest) -> HttpResponse:
 
 def _access(request: HttpRequest, company: str) -> Access:
     access = access_or_404(request.user, company)
-    access.require_tree()
+    access.require_audit()
     return access
 
 

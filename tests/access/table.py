@@ -200,8 +200,8 @@ transfer-reverse POST                        in    404   403   404   403   403  
 transfer-reverse-preview GET                 in    404   403   404   403   403   ok    404   403   2fa   ok    ok
 
 # Books: transactions, statements, exports, the audit log
-audit-log GET                                in    404   403   403   403   ok    ok    404   ok    2fa   ok    ok
-audit-log-csv GET                            in    404   403   403   403   ok    ok    404   ok    2fa   403   ok
+audit-log GET                                in    404   403   403   403   403   ok    404   ok    2fa   ok    ok
+audit-log-csv GET                            in    404   403   403   403   403   ok    404   ok    2fa   403   ok
 transaction-list GET                         in    404   ok    ok    ok    ok    ok    404   ok    2fa   ok    ok
 transaction-totals GET                       in    404   ok    ok    ok    ok    ok    404   ok    2fa   ok    ok
 view-save POST                               in    404   ok    ok    ok    ok    ok    404   ok    2fa   403   ok > transaction-list

@@ -21,8 +21,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-# For `make test ARGS="-k transfer"` and `make bench FULL=1`.
-export ARGS FULL
+# For `make test ARGS="-k transfer"`, `make test PICTURES=1` and `make bench FULL=1`.
+export ARGS FULL PICTURES
 
 # $(call apt,PACKAGES): shell that installs Debian packages, or says what to do where that cannot be.
 apt = \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from accounts.models import User
 from tests.factories import PASSWORD, code_of
 
 SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
+# For people: five hundred of them take a minute, and where nobody looks nobody needs them.
+TAKES_PICTURES = bool(os.environ.get("PICTURES"))
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 # The levels that ui.md asks for, and what axe's authors hold good practice.
@@ -92,21 +95,23 @@ def authenticator() -> Callable[[Page], None]:
 
 @pytest.fixture
 def look(calm: list[str]) -> Callable[[Page, str], None]:
-    """Take a page's pictures (light, dark, phone) and let axe judge each of them.
+    """Let axe judge the page as it is in light, in dark and on a phone; PICTURES=1 keeps pictures.
 
     Nothing of the page may be wider than the window.
     """
 
     def look(page: Page, name: str) -> None:
         before = len(calm)
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        if TAKES_PICTURES:
+            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         views = [("light", DESKTOP), ("dark", DESKTOP), ("phone", PHONE)]
         for view, size in views:
             page.set_viewport_size(size)
             page.emulate_media(color_scheme="dark" if view == "dark" else "light")
             wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{name} ({view}) is {wide} px wider than the window"
-            page.screenshot(path=SCREENSHOTS / f"{name}-{view}.png", full_page=True)
+            if TAKES_PICTURES:
+                page.screenshot(path=SCREENSHOTS / f"{name}-{view}.png", full_page=True)
             found = _judged(page)
             assert found.violations_count == 0, f"{name} ({view}): {found.generate_report()}"
         page.set_viewport_size(DESKTOP)

@@ -209,13 +209,13 @@ class TestChart:
         assert client.get(reverse("overview", args=["nile"])).status_code == 404
 
     def test_of_a_shared_account_it_is_its_own_spending(self, cast: Cast) -> None:
-        set_limit(cast.nile, "777")
+        set_limit(cast.nile, "7777777")
         spend(cast.otp, "12.5")
         for response in (get(cast.otp_member), account_page(cast.otp_member, "otp")):
             text = text_of(response)
             assert "Spent by day from" in text
             assert "together 12.50" in text
-            for secret in ("9,987", "10,000", "777.00", "Credit at the end"):
+            for secret in ("9,987", "10,000", "7,777,777", "7777777", "Credit at the end"):
                 assert secret not in text
 
     def test_a_past_of_its_own_is_not_drawn_for_a_shared_account(self, cast: Cast) -> None:

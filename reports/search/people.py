@@ -25,7 +25,7 @@ def companies(wanted: Wanted) -> Group:
                 "code": at,
                 "currency": account.currency,
             }
-            return Result(account.name, about, reverse("overview", args=[at]))
+            return Result(account.name, about, reverse("operator-account", args=[at]))
         about = _("Subaccount %(code)s of %(company)s") % {
             "code": account.code,
             "company": account.company.name,

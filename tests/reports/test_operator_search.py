@@ -53,7 +53,7 @@ def test_only_operators_search(cast, client):
 
 def test_names_codes_and_addresses_are_found_by_how_they_begin(cast, operator):
     companies = "Companies and subaccounts"
-    nile, retail = "/accounts/nile/", "/accounts/nile/subaccounts/retail/"
+    nile, retail = "/operator/accounts/nile/", "/accounts/nile/subaccounts/retail/"
     assert found(operator, " NiLe ")[companies] == [("Nile Retail Group", nile)]
     # Words of a name, in any order, in any place.
     assert found(operator, "group reta")[companies] == [("Nile Retail Group", nile)]

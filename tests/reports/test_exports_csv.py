@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Role
+from billing import transfers
 from billing.charges import Charge, charge_many
 from billing.models import Kind
 from console import money
@@ -108,6 +110,19 @@ def test_amounts_stay_numbers_and_formulas_are_defused(cast):
     enter(cast.marketing, "-3", Kind.ADJUSTMENT, reference="-1", description="=1+1")
     row = csv_rows(made(cast.finance, "csv"))[-1]
     assert (row[9], row[11], row[14]) == ("'=1+1", "'-1", "-3.00")
+
+
+def test_the_note_of_a_transfer_is_defused_too(cast):
+    transfers.make(
+        source=cast.nile,
+        destination=cast.retail,
+        amount=Decimal(5),
+        key=uuid4(),
+        by=cast.admin,
+        note="=1+1",
+    )
+    out, into = csv_rows(made(cast.finance, "csv"))[-2:]
+    assert (out[16], into[16]) == ("'=1+1", "'=1+1")
 
 
 @pytest.mark.parametrize(
